@@ -28,7 +28,7 @@ type cached struct {
 
 const (
 	ways         = 8
-	meanNodeCost = 400 // bytes; decides how many places the table has, not how much it may hold
+	meanNodeCost = 200 // bytes; decides how many places the table has, not how much it may hold
 )
 
 // CacheStats are a cache's counters since it was made, and what it holds now.
@@ -38,7 +38,7 @@ type CacheStats struct {
 }
 
 // NewCache returns a cache for at most limit bytes of decoded nodes, not counting its table, which is about
-// a fiftieth of that.
+// a twentieth of that.
 func NewCache(limit int64) *Cache {
 	sets := uint64(1)
 	for int64(sets)*ways*meanNodeCost < limit {
