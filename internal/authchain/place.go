@@ -28,38 +28,47 @@ type Placed struct {
 // the answer is stored or added to the Overlay that the next call sees. The auth events that are not among
 // events must have positions (ErrUnplaced).
 //
-// A link is left out when another auth event, or the one before in the chain, implies it. That is judged on at
-// most impliedChains chains of each auth event, so that a room built to have huge covers costs a few links
-// too many and not time. An event gets at most as many links as it has auth events.
+// A link is left out when another auth event, or the one before in the chain, implies it. That is judged on the
+// nearer part of what each auth event rests on, so that a room built to have huge covers costs a few links too
+// many and not time. An event gets at most two links for each of its auth events (the second is a jump, see
+// there), and in rooms as they are one or none.
 func Place(ctx context.Context, idx Index, alloc func(n int) (first int64, err error), events []NewEvent) ([]Placed, []Link, error) {
-	p := placer{ctx: ctx, over: NewOverlay(idx), covers: map[int64]Cover{}, tips: map[int64]int64{}}
+	p := placer{ctx: ctx, over: NewOverlay(idx), rests: map[int64]rest{}}
 	todo, err := p.known(events)
 	if err != nil || len(todo) == 0 {
 		return nil, nil, err
 	}
-	for _, ev := range todo {
-		if err := p.place(ev); err != nil {
+	placed, err := p.positions(todo, alloc)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, ev := range todo {
+		if err := p.link(ev, placed[i].Pos); err != nil {
 			return nil, nil, err
 		}
 	}
-	return p.number(alloc)
+	return placed, p.links, nil
 }
 
-// impliedChains bounds the search for auth events that imply others.
-const impliedChains = 256
+const (
+	nearSteps = 8    // steps from chain to chain that are judged
+	nearMost  = 256  // chains that are judged
+	restsKept = 4096 // auth events whose rest one Place remembers, so that joining a large room takes little memory
+)
 
-// keptCovers bounds the covers that one Place remembers, so that a join into a large room takes little memory.
-const keptCovers = 4096
-
-// placer is one Place at work. New chains have negative numbers until all of them are known.
+// placer is one Place at work.
 type placer struct {
-	ctx    context.Context
-	over   *Overlay
-	covers map[int64]Cover // of auth events, without themselves, perhaps cut off
-	tips   map[int64]int64
-	placed []Placed
-	links  []Link
-	fresh  int64
+	ctx   context.Context
+	over  *Overlay
+	tips  map[int64]int64
+	rests map[int64]rest
+	links []Link
+}
+
+// rest is what an auth event rests on, without itself. It is deep when it goes on beyond what is judged.
+type rest struct {
+	cover Cover
+	deep  bool
 }
 
 // known drops events that have a position, and reads ahead the positions and chain ends of all auth events.
@@ -113,27 +122,66 @@ func (p *placer) ordered(todo []NewEvent, coming map[int64]bool) error {
 	return nil
 }
 
+// positions chooses where the events go. New chains have negative numbers until it is known how many there are.
+func (p *placer) positions(todo []NewEvent, alloc func(n int) (int64, error)) ([]Placed, error) {
+	placed := make([]Placed, len(todo))
+	fresh := int64(0)
+	for i, ev := range todo {
+		pos, free := p.over.pos[ev.Replaces]
+		if free = free && slices.Contains(ev.Auth, ev.Replaces) && p.tips[pos.Chain] == pos.Seq; !free {
+			fresh--
+			pos = Pos{fresh, 0}
+		}
+		pos.Seq++
+		placed[i] = Placed{ev.NID, pos}
+		p.over.pos[ev.NID], p.tips[pos.Chain] = pos, pos.Seq
+	}
+	first := int64(0)
+	if fresh < 0 {
+		var err error
+		if first, err = alloc(int(-fresh)); err != nil {
+			return nil, err
+		}
+	}
+	for i := range placed {
+		if pos := &placed[i].Pos; pos.Chain < 0 {
+			pos.Chain = first - pos.Chain - 1
+		}
+		delete(p.over.pos, placed[i].NID)
+	}
+	p.over.Add(placed, nil)
+	return placed, nil
+}
+
 // auth is an auth event with its position.
 type auth struct {
 	nid int64
 	pos Pos
 }
 
-func (p *placer) place(ev NewEvent) error {
+// link finds the links that begin at an event.
+func (p *placer) link(ev NewEvent, pos Pos) error {
 	auths := p.authsOf(ev)
-	pos := p.choose(ev, auths)
-	p.tips[pos.Chain] = pos.Seq
-	kept, err := p.needed(auths, pos)
-	if err != nil {
-		return err
-	}
-	placed := Placed{ev.NID, pos}
-	links := make([]Link, 0, len(kept))
-	for _, a := range kept {
+	var links []Link
+	for _, a := range auths {
+		if a.pos.Chain == pos.Chain {
+			continue
+		}
+		implied, err := p.implied(a, auths)
+		if err != nil {
+			return err
+		}
+		if implied {
+			continue
+		}
 		links = append(links, Link{pos.Chain, pos.Seq, a.pos.Chain, a.pos.Seq})
+		if pos.Seq == 1 {
+			if links, err = p.jump(links, a, pos); err != nil {
+				return err
+			}
+		}
 	}
-	p.over.Add([]Placed{placed}, links)
-	p.placed = append(p.placed, placed)
+	p.over.Add(nil, links)
 	p.links = append(p.links, links...)
 	return nil
 }
@@ -153,82 +201,33 @@ func (p *placer) authsOf(ev NewEvent) []auth {
 	return auths
 }
 
-// choose continues the chain of the event that is replaced when it is the chain's end, and begins a chain otherwise.
-func (p *placer) choose(ev NewEvent, auths []auth) Pos {
-	for _, a := range auths {
-		if a.nid == ev.Replaces && p.tips[a.pos.Chain] == a.pos.Seq {
-			return Pos{a.pos.Chain, a.pos.Seq + 1}
-		}
-	}
-	p.fresh--
-	return Pos{p.fresh, 1}
-}
-
-// needed returns the auth events that none of the others has in its auth chain, apart from the one in the event's own chain.
-func (p *placer) needed(auths []auth, pos Pos) ([]auth, error) {
-	kept := make([]auth, 0, len(auths))
-	for _, a := range auths {
-		if a.pos.Chain == pos.Chain {
-			continue
-		}
-		implied, err := p.implied(a, auths)
-		if err != nil {
-			return nil, err
-		}
-		if !implied {
-			kept = append(kept, a)
-		}
-	}
-	return kept, nil
-}
-
 // implied says whether one of the other auth events has a in its auth chain.
 func (p *placer) implied(a auth, auths []auth) (bool, error) {
 	for _, b := range auths {
 		if b.nid == a.nid {
 			continue
 		}
-		if cover, err := p.cover(b); err != nil || cover.Has(a.pos) {
+		if r, err := p.rest(b); err != nil || r.cover.Has(a.pos) {
 			return true, err
 		}
 	}
 	return false, nil
 }
 
-// cover returns what an auth event rests on, or the nearer part of it.
-func (p *placer) cover(a auth) (Cover, error) {
-	if c, ok := p.covers[a.nid]; ok {
-		return c, nil
+// rest returns what an auth event rests on, or the nearer part of it.
+func (p *placer) rest(a auth) (rest, error) {
+	if r, ok := p.rests[a.nid]; ok {
+		return r, nil
 	}
-	if len(p.covers) >= keptCovers {
-		clear(p.covers)
+	if len(p.rests) >= restsKept {
+		clear(p.rests)
 	}
-	c := Cover{}
-	err := expand(p.ctx, p.over, c, map[int64]int64{a.pos.Chain: a.pos.Seq}, func() bool { return len(c) > impliedChains })
-	p.covers[a.nid] = c
-	return c, err
-}
-
-// number replaces the preliminary numbers of new chains.
-func (p *placer) number(alloc func(n int) (int64, error)) ([]Placed, []Link, error) {
-	if p.fresh == 0 {
-		return p.placed, p.links, nil
-	}
-	first, err := alloc(int(-p.fresh))
-	if err != nil {
-		return nil, nil, err
-	}
-	final := func(chain *int64) {
-		if *chain < 0 {
-			*chain = first - *chain - 1
-		}
-	}
-	for i := range p.placed {
-		final(&p.placed[i].Pos.Chain)
-	}
-	for i := range p.links {
-		final(&p.links[i].FromChain)
-		final(&p.links[i].ToChain)
-	}
-	return p.placed, p.links, nil
+	r, steps := rest{cover: Cover{}}, 0
+	err := expand(p.ctx, p.over, r.cover, map[int64]int64{a.pos.Chain: a.pos.Seq}, func() bool {
+		r.deep = steps >= nearSteps || len(r.cover) > nearMost
+		steps++
+		return r.deep
+	})
+	p.rests[a.nid] = r
+	return r, err
 }
