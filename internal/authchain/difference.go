@@ -9,23 +9,25 @@ import (
 // set's chain includes the set's own events. Its cost is that of one Reach per set, which share what they read,
 // and of the answer.
 //
-// For state resolution (room versions 2 to 12, "auth difference") it is enough to pass each state's
-// conflicted events and to name the unconflicted ones as common: see DifferenceOver. That the own events count
-// does not matter there: a conflicted one is in the full conflicted set anyway, an unconflicted one is in every set.
+// For state resolution (room versions 2 to 12, "auth difference") the sets are whole states. Pass each state's
+// conflicted events only and the rest as common, to DifferenceOver; without the rest the answer can be too
+// large. That the own events count does not matter there: a conflicted one is in the full conflicted
+// set anyway, an unconflicted one is in every set.
 func Difference(ctx context.Context, idx Index, sets [][]int64) ([]int64, error) {
 	return DifferenceOver(ctx, idx, nil, sets)
 }
 
-// DifferenceOver is Difference with the events of common added to every set. They are looked at only if the
-// sets differ without them, and then once, not once per set.
-func DifferenceOver(ctx context.Context, idx Index, common []int64, sets [][]int64) ([]int64, error) {
+// DifferenceOver is Difference with the events of common added to every set; nil is none. They are looked at only
+// if the sets differ without them. Where the index can follow links backwards (Incoming) only those of them are
+// read that came after what differs; otherwise, or when those are very many, all are, once.
+func DifferenceOver(ctx context.Context, idx Index, common Common, sets [][]int64) ([]int64, error) {
 	g, err := reachSets(ctx, idx, sets)
 	if err != nil {
 		return nil, err
 	}
 	ranges := differing(g.covers)
-	if len(ranges) > 0 && len(common) > 0 {
-		below, err := Reach(ctx, idx, common)
+	if len(ranges) > 0 && common != nil {
+		below, err := commonCover(ctx, idx, common, ranges)
 		if err != nil {
 			return nil, err
 		}

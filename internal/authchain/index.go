@@ -3,8 +3,8 @@
 // states differ (Difference) and which events lie between conflicted ones (Subgraph, room version 12). It is
 // what state resolution asks; the state store has no answer to it.
 //
-// It is a chain cover. Every event that can be an auth event gets a position (chain, seq); the events of a
-// chain follow each other, each having its predecessor in its auth chain. So what an event rests on is, for
+// It is a chain cover. Every state event gets a position (chain, seq), also one that authorises nothing, since it
+// can be conflicted and what it rests on then counts; the events of a chain follow each other, each having its predecessor in its auth chain. So what an event rests on is, for
 // each chain, everything up to one seq: a Cover. Where an event has auth events in other chains, a link from
 // its position to theirs says so, unless what it has already implies it. Place gives positions and links.
 //

@@ -67,9 +67,11 @@ func TestDifferenceIsWhatSomeChainsHaveAndOthersDoNot(t *testing.T) {
 				t.Fatalf("Difference(%v) = %v, %v, want %v", sets, got, err, want)
 			}
 			common := pick(rnd, n, 3)
-			got, err = DifferenceOver(ctx, r.idx, common, sets)
-			if want := r.walkDifference(common, sets); err != nil || !slices.Equal(got, want) {
-				t.Fatalf("DifferenceOver(%v, %v) = %v, %v, want %v", common, sets, got, err, want)
+			for _, idx := range []Index{r.idx, forward{r.idx}} {
+				got, err = DifferenceOver(ctx, idx, list{common, new(int)}, sets)
+				if want := r.walkDifference(common, sets); err != nil || !slices.Equal(got, want) {
+					t.Fatalf("DifferenceOver(%v, %v) = %v, %v, want %v", common, sets, got, err, want)
+				}
 			}
 		}
 	})
@@ -110,6 +112,11 @@ func TestAnOverlayAndItsBaseAnswerTogether(t *testing.T) {
 			diff, err := Difference(ctx, r.idx, sets)
 			if want := r.walkDifference(nil, sets); err != nil || !slices.Equal(diff, want) {
 				t.Fatalf("Difference(%v) = %v, %v, want %v", sets, diff, err, want)
+			}
+			common := pick(rnd, n, 4)
+			diff, err = DifferenceOver(ctx, r.idx, list{common, new(int)}, sets)
+			if want := r.walkDifference(common, sets); err != nil || !slices.Equal(diff, want) {
+				t.Fatalf("DifferenceOver(%v, %v) = %v, %v, want %v", common, sets, diff, err, want)
 			}
 		}
 	}

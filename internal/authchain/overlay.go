@@ -2,6 +2,7 @@ package authchain
 
 import (
 	"context"
+	"slices"
 	"sort"
 )
 
@@ -14,6 +15,7 @@ type Overlay struct {
 	pos    map[int64]Pos
 	at     map[Pos]int64
 	chains map[int64]*chain
+	into   map[int64]map[int64]bool // target chain → chains with links to it
 }
 
 // chain is what the overlay knows of one chain.
@@ -27,7 +29,7 @@ type step struct{ from, to int64 }
 
 // NewOverlay returns an overlay over base that adds nothing yet.
 func NewOverlay(base Index) *Overlay {
-	return &Overlay{base: base, pos: map[int64]Pos{}, at: map[Pos]int64{}, chains: map[int64]*chain{}}
+	return &Overlay{base: base, pos: map[int64]Pos{}, at: map[Pos]int64{}, chains: map[int64]*chain{}, into: map[int64]map[int64]bool{}}
 }
 
 // Add takes in what Place returned. Adding twice changes nothing.
@@ -61,6 +63,10 @@ func (o *Overlay) addLink(l Link) {
 	if c.out == nil {
 		c.out = map[int64][]step{}
 	}
+	if o.into[l.ToChain] == nil {
+		o.into[l.ToChain] = map[int64]bool{}
+	}
+	o.into[l.ToChain][l.FromChain] = true
 	steps := c.out[l.ToChain]
 	i := sort.Search(len(steps), func(i int) bool { return steps[i].from >= l.FromSeq })
 	if i < len(steps) && steps[i] == (step{l.FromSeq, l.ToSeq}) {
@@ -83,6 +89,7 @@ func (o *Overlay) Remove(events []int64) {
 		delete(o.at, p)
 		c := o.chains[p.Chain]
 		c.seqs--
+		o.dropLinks(p)
 		if c.seqs == 0 {
 			delete(o.chains, p.Chain)
 			continue
@@ -90,20 +97,20 @@ func (o *Overlay) Remove(events []int64) {
 		for c.tip > 0 && o.at[Pos{p.Chain, c.tip}] == 0 {
 			c.tip--
 		}
-		c.dropLinks(p.Seq)
 	}
 }
 
-func (c *chain) dropLinks(from int64) {
-	for to, steps := range c.out {
-		kept := steps[:0]
-		for _, s := range steps {
-			if s.from != from {
-				kept = append(kept, s)
-			}
+// dropLinks takes out the links that begin at a position.
+func (o *Overlay) dropLinks(from Pos) {
+	out := o.chains[from.Chain].out
+	for to, steps := range out {
+		if steps = slices.DeleteFunc(steps, func(s step) bool { return s.from == from.Seq }); len(steps) > 0 {
+			out[to] = steps
+			continue
 		}
-		if c.out[to] = kept; len(kept) == 0 {
-			delete(c.out, to)
+		delete(out, to)
+		if delete(o.into[to], from.Chain); len(o.into[to]) == 0 {
+			delete(o.into, to)
 		}
 	}
 }
@@ -213,6 +220,29 @@ func (o *Overlay) EventsAt(ctx context.Context, ranges []Range) (map[Pos]int64, 
 	return found, nil
 }
 
+// LinksInto implements Incoming when the index below does.
+func (o *Overlay) LinksInto(ctx context.Context, ranges []Range, limit int) ([]Link, error) {
+	below, ok := o.base.(Incoming)
+	if !ok {
+		return nil, ErrNoIncoming
+	}
+	links, err := below.LinksInto(ctx, ranges, limit)
+	if err != nil {
+		return nil, err
+	}
+	links = links[:len(links):len(links)]
+	for _, r := range ranges {
+		for from := range o.into[r.Chain] {
+			steps := o.chains[from].out[r.Chain]
+			i := sort.Search(len(steps), func(i int) bool { return steps[i].to >= r.From })
+			for ; i < len(steps) && steps[i].to <= r.To && len(links) < limit; i++ {
+				links = append(links, Link{from, steps[i].from, r.Chain, steps[i].to})
+			}
+		}
+	}
+	return links, nil
+}
+
 // Nothing is the Index of a room without events.
 type Nothing struct{}
 
@@ -221,3 +251,4 @@ func (Nothing) Tips(context.Context, []int64) (map[int64]int64, error)    { retu
 func (Nothing) Links(context.Context, []Pos) ([]Link, error)              { return nil, nil }
 func (Nothing) LinksWithin(context.Context, []Range) ([]Link, error)      { return nil, nil }
 func (Nothing) EventsAt(context.Context, []Range) (map[Pos]int64, error)  { return nil, nil }
+func (Nothing) LinksInto(context.Context, []Range, int) ([]Link, error)   { return nil, nil }

@@ -187,7 +187,7 @@ func forks(t testing.TB) (r *room, sets [][]int64, common []int64) {
 func Test2000ConflictedMembersIn50ForksAreResolvedInBoundedWork(t *testing.T) {
 	r, sets, common := forks(t)
 	r.place(0)
-	diff, err := DifferenceOver(ctx, r.trips, common, sets)
+	diff, err := DifferenceOver(ctx, r.trips, list{common, new(int)}, sets)
 	if err != nil || len(diff) < 50+2000 || len(diff) > 3*2050 {
 		t.Fatalf("%d events, %v", len(diff), err)
 	}
@@ -200,6 +200,25 @@ func Test2000ConflictedMembersIn50ForksAreResolvedInBoundedWork(t *testing.T) {
 	}
 	t.Logf("%d conflicted, subgraph %d events, %d+%d round trips, %d links read",
 		len(conflicted), len(between), r.trips.links, r.trips.within, r.trips.rows)
+}
+
+// A fork of one membership in a room of 100,000 does not read the 100,000 that are not concerned.
+func TestASmallForkInALargeRoomLooksOnlyAtWhatCameAfterIt(t *testing.T) {
+	r, members := large(t, 100_000)
+	create, power, rules := int64(1), int64(3), int64(4)
+	victim := members[99_000]
+	ban := r.add(victim, create, power, members[0], victim)
+	rename := r.add(victim, create, power, rules, victim)
+	r.place(0)
+	asked := 0
+	common := append(slices.Clone(members[:99_000]), members[99_001:]...)
+	diff, err := DifferenceOver(ctx, r.trips, list{common, &asked}, [][]int64{{ban}, {rename}})
+	if err != nil || !slices.Equal(diff, []int64{ban, rename}) {
+		t.Fatalf("%v, %v", diff, err)
+	}
+	if asked > 10 || r.trips.rows > 100 {
+		t.Errorf("%d common events looked at, %d links read", asked, r.trips.rows)
+	}
 }
 
 func conflictedOf(sets [][]int64) []int64 {
@@ -305,7 +324,7 @@ func BenchmarkForks(b *testing.B) {
 	conflicted := conflictedOf(sets)
 	b.Run("difference", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := DifferenceOver(ctx, r.idx, common, sets); err != nil {
+			if _, err := DifferenceOver(ctx, r.idx, list{common, new(int)}, sets); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -22,13 +22,20 @@ type room struct {
 // counting is the index below a room's overlay; it counts the round trips a store would see.
 type counting struct {
 	Index
-	links, within int // calls
-	rows          int // links returned
+	links, within, into int // calls
+	rows                int // links returned
 }
 
 func (c *counting) Links(ctx context.Context, upTo []Pos) ([]Link, error) {
 	l, err := c.Index.Links(ctx, upTo)
 	c.links++
+	c.rows += len(l)
+	return l, err
+}
+
+func (c *counting) LinksInto(ctx context.Context, r []Range, limit int) ([]Link, error) {
+	l, err := c.Index.(Incoming).LinksInto(ctx, r, limit)
+	c.into++
 	c.rows += len(l)
 	return l, err
 }
@@ -142,6 +149,31 @@ func (r *room) covered(c Cover) events {
 	}
 	return out
 }
+
+// list is a Common given by its events. asked counts what it was asked for.
+type list struct {
+	events []int64
+	asked  *int
+}
+
+func (l list) Events(context.Context) ([]int64, error) {
+	*l.asked += len(l.events)
+	return l.events, nil
+}
+
+func (l list) Among(_ context.Context, events []int64) ([]int64, error) {
+	*l.asked += len(events)
+	var found []int64
+	for _, e := range events {
+		if slices.Contains(l.events, e) {
+			found = append(found, e)
+		}
+	}
+	return found, nil
+}
+
+// forward hides whether an index can follow links backwards.
+type forward struct{ Index }
 
 func seeded(n uint64) *rand.Rand { return rand.New(rand.NewPCG(n, 5)) }
 
