@@ -28,12 +28,14 @@ func (g *gather) add(from []Pos, without bool) {
 	g.size += len(cover)
 }
 
-// run closes the covers. It stops early, with closed false, when they have more than limit entries together;
-// 0 is no limit.
+// run closes the covers. It stops early, with closed false, when they have more than limit entries together.
 func (g *gather) run(ctx context.Context, limit int) (closed bool, err error) {
 	for {
-		if limit > 0 && g.size > limit {
+		if g.size > limit {
 			return false, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return false, err
 		}
 		if err := g.fetch(ctx); err != nil {
 			return false, err

@@ -7,7 +7,7 @@ import (
 
 // Difference returns the events that are in the full auth chains of some of the sets but not of all, ascending. Each
 // set's chain includes the set's own events. Its cost is that of one Reach per set, which share what they read,
-// and of the answer.
+// and of the answer (ErrTooLarge bounds it).
 //
 // For state resolution (room versions 2 to 12, "auth difference") the sets are whole states. Pass each state's
 // conflicted events only and the rest as common, to DifferenceOver; without the rest the answer can be too
@@ -36,6 +36,10 @@ func DifferenceOver(ctx context.Context, idx Index, common Common, sets [][]int6
 	return eventsAt(ctx, idx, ranges)
 }
 
+// maxCompared bounds the memory for Difference, in entries of covers: some 200 MB. 50 states with 2,000 conflicted
+// members each have 100,000.
+const maxCompared = 1 << 22
+
 func reachSets(ctx context.Context, idx Index, sets [][]int64) (*gather, error) {
 	at, err := positions(ctx, idx, slices.Concat(sets...))
 	if err != nil {
@@ -49,7 +53,10 @@ func reachSets(ctx context.Context, idx Index, sets [][]int64) (*gather, error) 
 		}
 		g.add(from, false)
 	}
-	_, err = g.run(ctx, 0)
+	closed, err := g.run(ctx, maxCompared)
+	if err == nil && !closed {
+		err = ErrTooLarge
+	}
 	return g, err
 }
 

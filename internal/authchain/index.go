@@ -23,6 +23,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Pos is an event's place in the cover. Chains are numbered over the whole database and belong to one room; seq
@@ -79,8 +80,15 @@ var ErrUnplaced = errors.New("authchain: event has no position")
 // ErrOrder says that the events given to Place are not in topological order, or that one is its own auth event.
 var ErrOrder = errors.New("authchain: an event comes before its auth event")
 
+// ErrTooLarge says that the sets given to Difference rest on so many chains that comparing them would take too
+// much memory. It takes a room built for that.
+var ErrTooLarge = errors.New("authchain: the auth chains are too large to compare")
+
 // positions is Index.Positions for events that must all have one.
 func positions(ctx context.Context, idx Index, events []int64) (map[int64]Pos, error) {
+	events = slices.Clone(events)
+	slices.Sort(events)
+	events = slices.Compact(events)
 	at, err := idx.Positions(ctx, events)
 	if err != nil {
 		return nil, err

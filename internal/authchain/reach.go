@@ -52,6 +52,9 @@ func Reaches(ctx context.Context, idx Index, from, to int64) (bool, error) {
 // the seq up to which the links of a chain are still to be followed.
 func expand(ctx context.Context, idx Index, cover Cover, frontier map[int64]int64, enough func() bool) error {
 	for len(frontier) > 0 && (enough == nil || !enough()) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		upTo := make([]Pos, 0, len(frontier))
 		for chain, seq := range frontier {
 			upTo = append(upTo, Pos{chain, seq})
