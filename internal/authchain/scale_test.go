@@ -143,6 +143,9 @@ func TestALadderOfForksIsPlacedInBoundedTime(t *testing.T) {
 	if err != nil || len(cover) != 2001 {
 		t.Fatalf("%d chains, %v", len(cover), err)
 	}
+	if n := len(r.covered(cover)); n != 2001 {
+		t.Fatalf("%d events, the dead branches are not among the 2001", n)
+	}
 	if r.trips.links > 100 {
 		t.Errorf("Reach took %d round trips", r.trips.links)
 	}
