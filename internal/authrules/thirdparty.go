@@ -1,0 +1,68 @@
+package authrules
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/chancery-im/chancery/internal/canonicaljson"
+)
+
+// inviteKeys are the public keys of a third-party invite.
+func inviteKeys(body []byte) [][]byte {
+	var out [][]byte
+	add := func(v gjson.Result) {
+		if raw, err := decode(v.Str); err == nil && len(raw) == ed25519.PublicKeySize {
+			out = append(out, raw)
+		}
+	}
+	add(gjson.GetBytes(body, "public_key"))
+	for _, k := range gjson.GetBytes(body, "public_keys").Array() {
+		add(k.Get("public_key"))
+	}
+	return out
+}
+
+// decode takes base64 in either alphabet, with or without padding.
+func decode(s string) ([]byte, error) {
+	for _, enc := range []*base64.Encoding{base64.RawStdEncoding, base64.StdEncoding, base64.RawURLEncoding, base64.URLEncoding} {
+		if raw, err := enc.DecodeString(s); err == nil {
+			return raw, nil
+		}
+	}
+	return nil, base64.CorruptInputError(0)
+}
+
+// signedByAny: one signature by one of the keys is enough.
+func signedByAny(signed gjson.Result, keys [][]byte) bool {
+	message := []byte{'{'}
+	first := true
+	err := canonicaljson.Fields([]byte(signed.Raw), func(key string, v []byte) error {
+		if key == "signatures" || key == "unsigned" {
+			return nil
+		}
+		if !first {
+			message = append(message, ',')
+		}
+		first = false
+		message = append(append(canonicaljson.AppendString(message, key), ':'), v...)
+		return nil
+	})
+	if err != nil {
+		return false
+	}
+	message = append(message, '}')
+	found := false
+	signed.Get("signatures").ForEach(func(_, server gjson.Result) bool {
+		server.ForEach(func(_, sig gjson.Result) bool {
+			raw, err := decode(sig.Str)
+			for _, k := range keys {
+				found = found || err == nil && ed25519.Verify(k, message, raw)
+			}
+			return !found
+		})
+		return !found
+	})
+	return found
+}

@@ -1,0 +1,26 @@
+// Package bearer reads the access token of a request. What the token is worth is
+// userserver's to say.
+package bearer
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/chancery-im/chancery/internal/matrixerr"
+)
+
+// Token is the access token of the Authorization header, or of the deprecated
+// access_token parameter. Without one the error is 401 M_MISSING_TOKEN.
+func Token(r *http.Request) (string, error) {
+	if h := r.Header.Get("Authorization"); h != "" {
+		scheme, tok, _ := strings.Cut(h, " ")
+		if tok = strings.TrimSpace(tok); !strings.EqualFold(scheme, "Bearer") || tok == "" {
+			return "", matrixerr.MissingToken()
+		}
+		return tok, nil
+	}
+	if tok := r.URL.Query().Get("access_token"); tok != "" {
+		return tok, nil
+	}
+	return "", matrixerr.MissingToken()
+}

@@ -1,0 +1,190 @@
+package stateres
+
+import (
+	"container/heap"
+	"slices"
+	"strings"
+
+	"github.com/chancery-im/chancery/internal/authrules"
+	"github.com/chancery-im/chancery/internal/event"
+)
+
+// ranked is an event with what breaks ties.
+type ranked struct {
+	e     *event.Event
+	level int64
+}
+
+// before is the tie-break of the reverse topological power ordering: the greater
+// power level of the sender, the earlier time, the smaller id.
+func (a ranked) before(b ranked) bool {
+	if a.level != b.level {
+		return a.level > b.level
+	}
+	if a.e.Timestamp() != b.e.Timestamp() {
+		return a.e.Timestamp() < b.e.Timestamp()
+	}
+	return a.e.ID() < b.e.ID()
+}
+
+// ready are events whose auth events in the set are all placed.
+type ready []ranked
+
+func (h ready) Len() int           { return len(h) }
+func (h ready) Less(i, j int) bool { return h[i].before(h[j]) }
+func (h ready) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+
+// Push implements heap.Interface.
+func (h *ready) Push(x any) { *h = append(*h, x.(ranked)) }
+
+// Pop implements heap.Interface.
+func (h *ready) Pop() any {
+	old := *h
+	x := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return x
+}
+
+// reverseTopological orders a set so that an event comes after those of its auth
+// chain ("Reverse topological power ordering").
+func (r *resolution) reverseTopological(set map[string]bool) ([]string, error) {
+	waits := map[string]int{}
+	next := map[string][]string{}
+	h := &ready{}
+	for id := range set {
+		for _, a := range r.events[id].Auth() {
+			if set[a] {
+				waits[id]++
+				next[a] = append(next[a], id)
+			}
+		}
+	}
+	push := func(id string) error {
+		n, err := r.senderLevel(r.events[id])
+		heap.Push(h, ranked{r.events[id], n})
+		return err
+	}
+	for id := range set {
+		if waits[id] == 0 {
+			if err := push(id); err != nil {
+				return nil, err
+			}
+		}
+	}
+	var out []string
+	for h.Len() > 0 {
+		id := heap.Pop(h).(ranked).e.ID()
+		out = append(out, id)
+		for _, n := range next[id] {
+			if waits[n]--; waits[n] == 0 {
+				if err := push(n); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+// senderLevel is the sender's power level by the event's own auth events.
+func (r *resolution) senderLevel(e *event.Event) (int64, error) {
+	if err := r.load(e.Auth()); err != nil {
+		return 0, err
+	}
+	var levels, create *event.Event
+	for _, id := range e.Auth() {
+		switch a := r.events[id]; {
+		case a.Is("m.room.power_levels", ""):
+			levels = a
+		case a.Is("m.room.create", ""):
+			create = a
+		}
+	}
+	if create == nil && r.rules.RoomIDFromCreate {
+		create = r.unconflicted(Key{Kind: "m.room.create"})
+	}
+	p, err := authrules.ParsePowerLevels(levels, create)
+	if err != nil {
+		return 0, r.err // unreadable levels give nobody any
+	}
+	return p.User(e.From()), r.err
+}
+
+// mainline orders events by where their power levels leave the line of the
+// resolved ones ("Mainline ordering").
+func (r *resolution) mainline(ids []string) ([]string, error) {
+	line := map[string]int{}
+	at := r.state[Key{Kind: "m.room.power_levels"}]
+	if at == nil {
+		at = r.unconflicted(Key{Kind: "m.room.power_levels"})
+	}
+	for at != nil {
+		if _, twice := line[at.ID()]; twice {
+			break
+		}
+		line[at.ID()] = len(line)
+		var err error
+		if at, err = r.levelsOf(at); err != nil {
+			return nil, err
+		}
+	}
+	where := map[string]int{}
+	for _, id := range ids {
+		n, err := r.mainlinePosition(r.events[id], line, where)
+		if err != nil {
+			return nil, err
+		}
+		where[id] = n
+	}
+	slices.SortFunc(ids, func(a, b string) int {
+		if where[a] != where[b] {
+			return where[b] - where[a]
+		}
+		ea, eb := r.events[a], r.events[b]
+		if ea.Timestamp() != eb.Timestamp() {
+			return int(clamp(ea.Timestamp() - eb.Timestamp()))
+		}
+		return strings.Compare(a, b)
+	})
+	return ids, r.err
+}
+
+// levelsOf is the power levels event among an event's auth events, or nil.
+func (r *resolution) levelsOf(e *event.Event) (*event.Event, error) {
+	if err := r.load(e.Auth()); err != nil {
+		return nil, err
+	}
+	for _, id := range e.Auth() {
+		if a := r.events[id]; a.Is("m.room.power_levels", "") {
+			return a, nil
+		}
+	}
+	return nil, nil
+}
+
+// mainlinePosition is the place in the line of the closest event of it; behind its
+// end when there is none. known holds places found before.
+func (r *resolution) mainlinePosition(e *event.Event, line, known map[string]int) (int, error) {
+	var path []string
+	n := len(line)
+	for at := e; at != nil; {
+		if i, ok := line[at.ID()]; ok {
+			n = i
+			break
+		}
+		if i, ok := known[at.ID()]; ok {
+			n = i
+			break
+		}
+		path = append(path, at.ID())
+		next, err := r.levelsOf(at)
+		if err != nil {
+			return 0, err
+		}
+		at = next
+	}
+	for _, id := range path {
+		known[id] = n
+	}
+	return n, nil
+}

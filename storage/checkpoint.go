@@ -1,0 +1,57 @@
+package storage
+
+import (
+	"context"
+	"os"
+	"time"
+)
+
+// The log of SQLite (WAL) is copied into the database after every autoCheckpoint
+// pages, as far as readers allow. Readers that follow each other without a pause
+// can keep it from ever starting anew: past longLog the committer lets no new reader
+// in for a moment and cuts the log itself.
+const (
+	autoCheckpoint = 2000     // pages of 4 KiB
+	longLog        = 64 << 20 // bytes
+	readersWait    = 200 * time.Millisecond
+)
+
+// keepLogShort runs between two transactions of the committer.
+func (db *DB) keepLogShort() {
+	log := db.d.logFile()
+	if log == "" || db.failed.Load() != nil {
+		return
+	}
+	if fi, err := os.Stat(log); err != nil || fi.Size() < longLog {
+		return
+	}
+	held := db.holdReaders()
+	defer func() {
+		for _, c := range held {
+			db.readers <- c
+		}
+	}()
+	if len(held) < cap(db.readers) {
+		return // a long read: the next commit tries again
+	}
+	var busy, frames, done int64
+	err := db.writer.c.QueryRowContext(background, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &done)
+	if err != nil && !db.judge(err) {
+		db.log.WithError(err).Warn("the database's log could not be cut")
+	}
+}
+
+// holdReaders takes the reading connections, as many as come free soon.
+func (db *DB) holdReaders() (held []*conn) {
+	ctx, cancel := context.WithTimeout(background, readersWait)
+	defer cancel()
+	for len(held) < cap(db.readers) {
+		select {
+		case c := <-db.readers:
+			held = append(held, c)
+		case <-ctx.Done():
+			return held
+		}
+	}
+	return held
+}

@@ -1,0 +1,77 @@
+package storage
+
+import (
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// SetFault makes fn see every statement of the committer before it runs; an error of
+// its fails the statement. nil ends that. Nothing may be waiting to be committed.
+func (db *DB) SetFault(fn func(text string) error) { db.writer.fault = fn }
+
+// LogFile is the file of SQLite's log.
+func (db *DB) LogFile() string { return db.d.logFile() }
+
+// LongLog is the length at which the log is cut, in bytes.
+const LongLog = longLog
+
+// ReadRows runs a query of a test.
+func ReadRows(tx *ReadTx, text string, args ...any) ([]string, error) { return tx.texts(text, args...) }
+
+// Exec runs a statement of a test.
+func Exec(tx *Tx, text string, args ...any) error { _, err := tx.exec(text, args...); return err }
+
+// Dump is all that is stored, but for what is drawn at random at first start.
+func Dump(tx *ReadTx) (string, error) {
+	list := `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`
+	if tx.c.d.name() == "postgres" {
+		list = `SELECT tablename FROM pg_tables WHERE schemaname = current_schema()`
+	}
+	tables, err := tx.texts(list)
+	if err != nil {
+		return "", err
+	}
+	slices.Sort(tables)
+	var b strings.Builder
+	for _, t := range tables {
+		if t == "meta" || t == "migrations" {
+			continue
+		}
+		rows, err := dumpTable(tx, t)
+		if err != nil {
+			return "", err
+		}
+		for _, r := range rows {
+			b.WriteString(t + ": " + r + "\n")
+		}
+	}
+	return b.String(), nil
+}
+
+func dumpTable(tx *ReadTx, table string) ([]string, error) {
+	s, err := tx.c.c.QueryContext(background, "SELECT * FROM "+table)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	cols, err := s.Columns()
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for s.Next() {
+		vals := make([]sql.RawBytes, len(cols))
+		dest := make([]any, len(cols))
+		for i := range vals {
+			dest[i] = &vals[i]
+		}
+		if err := s.Scan(dest...); err != nil {
+			return nil, err
+		}
+		out = append(out, fmt.Sprintf("%q", vals))
+	}
+	slices.Sort(out)
+	return out, s.Err()
+}
