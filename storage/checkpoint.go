@@ -22,7 +22,8 @@ func (db *DB) keepLogShort() {
 	if log == "" || db.failed.Load() != nil {
 		return
 	}
-	if fi, err := os.Stat(log); err != nil || fi.Size() < longLog {
+	fi, err := os.Stat(log)
+	if err != nil || fi.Size() < db.cutAt {
 		return
 	}
 	held := db.holdReaders()
@@ -32,10 +33,12 @@ func (db *DB) keepLogShort() {
 		}
 	}()
 	if len(held) < cap(db.readers) {
-		return // a long read: the next commit tries again
+		db.cutAt = fi.Size() + db.longLog/4 // a long read: not again with every commit
+		return
 	}
+	db.cutAt = db.longLog
 	var busy, frames, done int64
-	err := db.writer.c.QueryRowContext(background, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &done)
+	err = db.writer.c.QueryRowContext(background, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &done)
 	if err != nil && !db.judge(err) {
 		db.log.WithError(err).Warn("the database's log could not be cut")
 	}

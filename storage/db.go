@@ -60,6 +60,9 @@ type DB struct {
 	pos    atomic.Int64          // newest committed position
 	done   chan struct{}
 
+	longLog, cutAt int64 // see keepLogShort; the committer's
+	lostAnswer     error // in tests: of a commit that was done
+
 	idMu sync.Mutex
 	ids  map[string]*lease
 }
@@ -68,7 +71,8 @@ type DB struct {
 // committer. It refuses a database that another server uses, that belongs to
 // another server name, or that does not keep what it acknowledges.
 func Open(ctx context.Context, o Options) (*DB, error) {
-	db := &DB{opt: o, bell: o.Bell, log: o.Log, done: make(chan struct{}), ids: map[string]*lease{}}
+	db := &DB{opt: o, bell: o.Bell, log: o.Log, done: make(chan struct{}), ids: map[string]*lease{},
+		longLog: longLog, cutAt: longLog}
 	db.queue.cond = sync.NewCond(&db.queue.mu)
 	var err error
 	if db.folder, err = lockFolder(o.DataDir); err != nil {

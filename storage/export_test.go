@@ -14,8 +14,9 @@ func (db *DB) SetFault(fn func(text string) error) { db.writer.fault = fn }
 // LogFile is the file of SQLite's log.
 func (db *DB) LogFile() string { return db.d.logFile() }
 
-// LongLog is the length at which the log is cut, in bytes.
-const LongLog = longLog
+// SetLongLog changes the length at which the log is cut, in bytes. Nothing may be
+// waiting to be committed.
+func (db *DB) SetLongLog(n int64) { db.longLog, db.cutAt = n, n }
 
 // ReadRows runs a query of a test.
 func ReadRows(tx *ReadTx, text string, args ...any) ([]string, error) { return tx.texts(text, args...) }
@@ -75,3 +76,7 @@ func dumpTable(tx *ReadTx, table string) ([]string, error) {
 	slices.Sort(out)
 	return out, s.Err()
 }
+
+// SetFaultAfterCommit makes commits reach the database and their answer be lost; nil
+// ends that. Nothing may be waiting to be committed.
+func (db *DB) SetFaultAfterCommit(err error) { db.lostAnswer = err }

@@ -24,7 +24,7 @@ func (db *DB) transact(batch []*Pending) (spoiler *Pending, err error) {
 		db.judge(err)
 		return spoiler, err
 	}
-	if err := db.writer.commit(); err != nil {
+	if err := errors.Join(db.writer.commit(), db.lostAnswer); err != nil {
 		db.judge(err)
 		db.writer.rollback()
 		return nil, db.inDoubt(batch, err)
