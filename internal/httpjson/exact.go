@@ -68,6 +68,9 @@ func exactStruct(raw []byte, t reflect.Type) []byte {
 
 // named collects the JSON names of a struct's fields, embedded ones included.
 func named(t reflect.Type, into map[string]reflect.Type) {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
 	for i := range t.NumField() {
 		f := t.Field(i)
 		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")

@@ -1,0 +1,45 @@
+package httpjson
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"sync"
+)
+
+// Answers are encoded into buffers that are used again, except the very large.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+const keepBuffer = 1 << 20
+
+func write(w http.ResponseWriter, status int, v any) {
+	switch v := v.(type) {
+	case Raw:
+		send(w, status, v)
+		return
+	case nil, Empty:
+		send(w, status, []byte("{}"))
+		return
+	}
+	buf := buffers.Get().(*bytes.Buffer)
+	buf.Reset()
+	enc := json.NewEncoder(buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		send(w, http.StatusInternalServerError, []byte(`{"errcode":"M_UNKNOWN","error":"The answer could not be written"}`))
+	} else {
+		send(w, status, bytes.TrimSuffix(buf.Bytes(), []byte("\n")))
+	}
+	if buf.Cap() <= keepBuffer {
+		buffers.Put(buf)
+	}
+}
+
+func send(w http.ResponseWriter, status int, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
