@@ -1,0 +1,135 @@
+package userserver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/chancery-im/chancery/internal/canonicaljson"
+	"github.com/chancery-im/chancery/internal/matrixerr"
+	"github.com/chancery-im/chancery/storage"
+)
+
+// maxProfile is the largest profile, in bytes of its JSON ("Profiles").
+const maxProfile = 64 << 10
+
+var errNoProfile = matrixerr.NotFound("There is no such profile")
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+func quoted(s string) json.RawMessage { return canonicaljson.AppendString(nil, s) }
+
+// Profile are the profile fields of a local user; 404 when there is no such user.
+func (s *Server) Profile(ctx context.Context, user string) (fields map[string]json.RawMessage, err error) {
+	err = s.db.Read(ctx, func(tx *storage.ReadTx) error {
+		a, err := tx.Account(user)
+		if err != nil || a.Deactivated {
+			return notFoundAs(orNot(err), errNoProfile)
+		}
+		fields, err = tx.Profile(user)
+		return err
+	})
+	return fields, err
+}
+
+func orNot(err error) error {
+	if err == nil {
+		return storage.ErrNotFound
+	}
+	return err
+}
+
+// NameAndAvatar are what member events show; roomserver asks.
+func (s *Server) NameAndAvatar(ctx context.Context, user string) (name, avatar string, err error) {
+	f, err := s.Profile(ctx, user)
+	if matrixerr.Is(err, "M_NOT_FOUND") {
+		return "", "", nil
+	}
+	_ = json.Unmarshal(f["displayname"], &name)
+	_ = json.Unmarshal(f["avatar_url"], &avatar)
+	return name, avatar, err
+}
+
+// SetProfile sets a field of a profile; nil removes it. Name and avatar are also
+// written into the user's rooms, and if the server dies in between, at its next
+// start.
+func (s *Server) SetProfile(ctx context.Context, user, field string, value json.RawMessage) error {
+	if err := checkField(field, value); err != nil {
+		return err
+	}
+	shown := field == "displayname" || field == "avatar_url"
+	err := s.db.Write(ctx, func(tx *storage.Tx) error {
+		old, err := tx.Profile(user)
+		if err != nil {
+			return err
+		}
+		size := len(field) + len(value)
+		for k, v := range old {
+			if k != field {
+				size += len(k) + len(v) + 6
+			}
+		}
+		if size > maxProfile {
+			return matrixerr.New(400, "M_PROFILE_TOO_LARGE", "The profile would be larger than 64 KiB")
+		}
+		if err := tx.PutProfile(user, field, value); err != nil || !shown {
+			return err
+		}
+		return tx.ProfileUpdate(user)
+	})
+	if err != nil || !shown {
+		return err
+	}
+	return s.FinishProfiles(ctx)
+}
+
+// maxName is the longest display name, in bytes.
+const maxName = 256
+
+func checkField(field string, value json.RawMessage) error {
+	if field == "" || len(field) > 255 {
+		return matrixerr.New(400, "M_KEY_TOO_LARGE", "A profile field's name is 1 to 255 bytes")
+	}
+	if value == nil || field != "displayname" && field != "avatar_url" {
+		return nil
+	}
+	var text string
+	if json.Unmarshal(value, &text) != nil {
+		return matrixerr.BadJSON(field + " must be a string")
+	}
+	if field == "displayname" && len(text) > maxName || len(text) > 1000 {
+		return matrixerr.New(400, "M_TOO_LARGE", field+" is too long")
+	}
+	if field == "avatar_url" && text != "" && !strings.HasPrefix(text, "mxc://") {
+		return matrixerr.InvalidParam("avatar_url must be an mxc URI")
+	}
+	return nil
+}
+
+// FinishProfiles brings profiles into rooms where that is still to be done.
+func (s *Server) FinishProfiles(ctx context.Context) error {
+	if s.rooms == nil {
+		return nil
+	}
+	var todo map[string]int64
+	err := s.db.Read(ctx, func(tx *storage.ReadTx) (err error) {
+		todo, err = tx.PendingProfiles()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var failed error
+	for user, pos := range todo {
+		if err := s.rooms.UpdateProfile(ctx, user); err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		if err := s.db.Write(ctx, func(tx *storage.Tx) error { return tx.ProfileUpdated(user, pos) }); err != nil {
+			return err
+		}
+	}
+	return failed
+}
