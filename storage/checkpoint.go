@@ -58,3 +58,22 @@ func (db *DB) holdReaders() (held []*conn) {
 	}
 	return held
 }
+
+// Reclaim gives a part of the space of what was deleted back to the file system, at
+// most n pages of 4 KiB, and reports whether there is more. PostgreSQL does it by
+// itself.
+func (db *DB) Reclaim(ctx context.Context, n int) (more bool, err error) {
+	if db.d.name() != "sqlite" {
+		return false, nil
+	}
+	err = db.Write(ctx, func(tx *Tx) error {
+		if _, err := tx.exec("PRAGMA incremental_vacuum(" + itoa(n) + ")"); err != nil {
+			return err
+		}
+		var free int64
+		err := tx.one("PRAGMA freelist_count", []any{&free})
+		more = free > 0
+		return err
+	})
+	return more, err
+}

@@ -15,14 +15,19 @@ type rows struct {
 	upserts map[*table]map[string]int // last one wins, within one statement
 	gone    map[stateKey]bool         // entries of current_state to delete
 	uninv   map[serverKey]bool        // invites to delete, by user
-	servers map[serverKey]int
-	serverP map[serverKey]int64
+	servers map[serverKey][]serverStep
 	prune   []PruneRow
 }
 
 type serverKey struct {
 	room   int64
 	server string
+}
+
+// serverStep counts a server's joined members up or down at a position.
+type serverStep struct {
+	delta int
+	pos   int64
 }
 
 type stateKey struct {
@@ -39,7 +44,7 @@ type roomRows struct {
 
 func newRows(tx *Tx) *rows {
 	return &rows{tx: tx, rooms: map[int64]*roomRows{}, tables: map[*table][][]any{}, upserts: map[*table]map[string]int{},
-		servers: map[serverKey]int{}, serverP: map[serverKey]int64{}, gone: map[stateKey]bool{}, uninv: map[serverKey]bool{}}
+		servers: map[serverKey][]serverStep{}, gone: map[stateKey]bool{}, uninv: map[serverKey]bool{}}
 }
 
 // claim puts a set into its room's chain, or tells it that the room moved on.
@@ -100,7 +105,7 @@ func (r *rows) compareAndSet() error {
 func (r *rows) positions() error {
 	n := int64(0)
 	for _, p := range r.sets {
-		n += p.set.newEvents()
+		n += p.set.positions()
 	}
 	if n == 0 {
 		return nil
@@ -109,12 +114,23 @@ func (r *rows) positions() error {
 		return err
 	}
 	for _, p := range r.sets {
-		if n := p.set.newEvents(); n > 0 {
+		if n := p.set.positions(); n > 0 {
 			r.tx.next += n
 			p.pos = r.tx.next
 		}
 	}
 	return nil
+}
+
+// positions is how many places in the stream the set takes: one for each new event,
+// and one for a change that comes without any: of the current state by resolution, or
+// of a membership by an invite from afar.
+func (s *Set) positions() int64 {
+	n := s.newEvents()
+	if n == 0 && (s.LogRoot || len(s.Members) > 0) {
+		return 1
+	}
+	return n
 }
 
 func (s *Set) newEvents() (n int64) {
@@ -171,9 +187,7 @@ func (r *rows) add(p *Pending) {
 		r.member(p, m)
 	}
 	for _, c := range s.Servers {
-		k := serverKey{s.RoomNID, c.Server}
-		r.servers[k] += c.Delta
-		r.serverP[k] = p.pos
+		r.server(serverKey{s.RoomNID, c.Server}, serverStep{c.Delta, p.pos})
 	}
 	for _, c := range s.Chain {
 		r.put(tableChain, c.Event, s.RoomNID, c.Chain, c.Seq)
@@ -214,8 +228,9 @@ func (r *rows) events(p *Pending) {
 			pos++
 			at = pos
 		}
-		r.put(tableEvents, e.NID, p.set.RoomNID, ev.ID(), ev.Kind(), stateKey, ev.From(), ev.Timestamp(), ev.Height(), topo, at, e.Flags, e.StateBefore)
-		r.put(tableJSON, e.NID, e.JSON)
+		// The same number again: an outlier that gets its place in the same batch.
+		r.upsert(tableEvents, key(0, e.NID), e.NID, p.set.RoomNID, ev.ID(), ev.Kind(), stateKey, ev.From(), ev.Timestamp(), ev.Height(), topo, at, e.Flags, e.StateBefore)
+		r.upsert(tableJSON, key(0, e.NID), e.NID, e.JSON)
 	}
 }
 
@@ -249,6 +264,20 @@ func (r *rows) member(p *Pending, m MemberChange) {
 	}
 	delete(r.uninv, k)
 	r.upsert(tableInvites, at, m.User, room, m.InviteState)
+}
+
+// server joins steps of one direction: a server is in the room from the first of its
+// joins on, and until the last of its leaves.
+func (r *rows) server(k serverKey, step serverStep) {
+	steps := r.servers[k]
+	if n := len(steps); n > 0 && (steps[n-1].delta > 0) == (step.delta > 0) {
+		steps[n-1].delta += step.delta
+		if step.delta < 0 {
+			steps[n-1].pos = step.pos
+		}
+		return
+	}
+	r.servers[k] = append(steps, step)
 }
 
 // drop takes back an upsert of an earlier set in the batch.

@@ -19,9 +19,11 @@ func (r *rows) write() error {
 	if err := r.writeInvites(); err != nil {
 		return err
 	}
-	for k, d := range r.servers {
-		if err := tx.countServer(k, d, r.serverP[k]); err != nil {
-			return err
+	for k, steps := range r.servers {
+		for _, step := range steps {
+			if err := tx.countServer(k, step); err != nil {
+				return err
+			}
 		}
 	}
 	for _, p := range r.prune {
@@ -62,16 +64,14 @@ func (r *rows) writeInvites() error {
 
 // countServer moves the count of a server's joined members, and with it the
 // interval in which the server is in the room.
-func (tx *Tx) countServer(k serverKey, delta int, pos int64) error {
-	if delta == 0 {
-		return nil
-	}
+func (tx *Tx) countServer(k serverKey, step serverStep) error {
 	n, err := tx.exec(`UPDATE room_servers SET joined = joined + $3, until_pos = CASE WHEN joined + $3 <= 0 THEN CAST($4 AS BIGINT) END
-		WHERE room_nid = $1 AND server = $2 AND until_pos IS NULL`, k.room, k.server, int64(delta), pos)
-	if err != nil || n > 0 || delta < 0 {
+		WHERE room_nid = $1 AND server = $2 AND until_pos IS NULL`, k.room, k.server, int64(step.delta), step.pos)
+	if err != nil || n > 0 || step.delta < 0 {
 		return err
 	}
-	_, err = tx.exec(`INSERT INTO room_servers (room_nid, server, joined, from_pos) VALUES ($1, $2, $3, $4)`, k.room, k.server, int64(delta), pos)
+	_, err = tx.exec(`INSERT INTO room_servers (room_nid, server, joined, from_pos) VALUES ($1, $2, $3, $4)`,
+		k.room, k.server, int64(step.delta), step.pos)
 	return err
 }
 

@@ -110,6 +110,7 @@ CREATE TABLE memberships (
 WITHOUT ROWID -- only: sqlite
 ;
 CREATE INDEX memberships_user ON memberships (user_id, membership);
+CREATE INDEX memberships_pos ON memberships (room_nid, pos);
 
 -- membership_log: every change of a local user's membership, so that a sync
 -- token of any age knows what its user was. pos orders. Grows with changes of
@@ -120,7 +121,7 @@ CREATE TABLE membership_log (
     room_nid   BIGINT NOT NULL,
     membership TEXT   NOT NULL,
     event_nid  BIGINT NOT NULL,
-    PRIMARY KEY (user_id, pos, room_nid)
+    PRIMARY KEY (user_id, room_nid, pos)
 )
 WITHOUT ROWID -- only: sqlite
 ;
