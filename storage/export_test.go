@@ -80,3 +80,35 @@ func dumpTable(tx *ReadTx, table string) ([]string, error) {
 // SetFaultAfterCommit makes commits reach the database and their answer be lost; nil
 // ends that. Nothing may be waiting to be committed.
 func (db *DB) SetFaultAfterCommit(err error) { db.lostAnswer = err }
+
+// Texts are the statements that fn's reads run, as their database gets them.
+func Texts(db *DB, fn func(*ReadTx) error) (texts []string, err error) {
+	err = db.Read(background, func(tx *ReadTx) error {
+		tx.c.fault = func(text string) error {
+			texts = append(texts, tx.c.d.rewrite(text))
+			return nil
+		}
+		defer func() { tx.c.fault = nil }()
+		return fn(tx)
+	})
+	return texts, err
+}
+
+// Plan is how SQLite will run a statement.
+func Plan(tx *ReadTx, text string) ([]string, error) {
+	rows, err := tx.c.c.QueryContext(background, "EXPLAIN QUERY PLAN "+text, make([]any, 12)...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var id, parent, unused int64
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+			return nil, err
+		}
+		out = append(out, detail)
+	}
+	return out, rows.Err()
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -152,4 +153,18 @@ func timeline(t testing.TB, db *storage.DB, nid int64) (list []storage.StoredEve
 		return err
 	})
 	return list
+}
+
+// hold blocks the committer inside a transaction until it is released, so that what
+// is committed meanwhile shares the next one.
+func hold(db *storage.DB) (release func()) {
+	entered, gate := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	p := db.Commit(&storage.Set{Do: []func(*storage.Tx) error{func(*storage.Tx) error {
+		once.Do(func() { close(entered) })
+		<-gate
+		return nil
+	}}})
+	<-entered
+	return func() { close(gate); _ = p.Wait(ctx) }
 }
