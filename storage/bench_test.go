@@ -135,3 +135,54 @@ func size(b *testing.B, p storagetest.Place) int64 {
 	}
 	return n
 }
+
+// BenchmarkRead reads the newest 20 events of a room of 2,000, and one membership, by
+// one and by 16 readers at a time.
+func BenchmarkRead(b *testing.B) {
+	for _, dialect := range []string{"sqlite", "postgres"} {
+		place := storagetest.SQLite
+		if dialect == "postgres" {
+			place = storagetest.Postgres
+		}
+		b.Run(dialect, func(b *testing.B) {
+			db := place(b).Open(b)
+			r := newRoom(b, db)
+			s := r.message()
+			for range 2000 {
+				r.add(s, r.sign("m.room.message", nil, `{"body":"`+lorem+`","msgtype":"m.text"}`))
+			}
+			commit(b, db, s)
+			end := storage.Edge{Topo: 1 << 60}
+			for what, fn := range map[string]func(*storage.ReadTx) error{
+				"timeline=20": func(tx *storage.ReadTx) error {
+					list, err := tx.Timeline(r.nid, end, nil, true, 20, 0)
+					if len(list) != 20 {
+						b.Error(len(list))
+					}
+					return err
+				},
+				"membership": func(tx *storage.ReadTx) error {
+					_, err := tx.Membership(r.nid, alice)
+					return err
+				},
+			} {
+				for _, readers := range []int{1, 16} {
+					b.Run(fmt.Sprintf("%s/readers=%d", what, readers), func(b *testing.B) {
+						cpu := processCPU()
+						b.ReportAllocs()
+						var wg sync.WaitGroup
+						for w := range readers {
+							wg.Go(func() {
+								for i := w; i < b.N; i += readers {
+									read(b, db, fn)
+								}
+							})
+						}
+						wg.Wait()
+						b.ReportMetric(float64((processCPU()-cpu).Microseconds())/float64(b.N), "cpu-us/op")
+					})
+				}
+			}
+		})
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -148,8 +149,8 @@ var textType = regexp.MustCompile(`\bTEXT\b`)
 func (d *postgresDialect) rewrite(text string) string { return rewriteFor(text, "$", "= ANY(", ")") }
 
 func (d *postgresDialect) begin(writer bool) string {
-	if writer {
-		return "BEGIN"
+	if writer { // whatever the defaults of the database and the role
+		return "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 	}
 	return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 }
@@ -173,9 +174,17 @@ func (d *postgresDialect) insertMany(tx *Tx, t table, rows [][]any) error {
 		_, err := tx.exec(t.insertOne(), rows[0]...)
 		return err
 	}
-	_, err := tx.exec(t.insertColumns(), columns(t.types, rows)...)
-	return err
+	for part := range slices.Chunk(rows, maxRows) {
+		if _, err := tx.exec(t.insertColumns(), columns(t.types, part)...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
+
+// maxRows bounds one statement, which is held in memory on both sides: the state of a
+// large room comes as one set.
+const maxRows = 2000
 
 // columns turns rows into one array a column.
 func columns(types []string, rows [][]any) []any {
