@@ -30,7 +30,10 @@ func (e *Error) MarshalJSON() ([]byte, error) {
 	for k, v := range e.Extra {
 		m[k] = v
 	}
-	m["errcode"], m["error"] = e.Code, e.Message
+	if e.Code != "" {
+		// The first answer of user-interactive authentication is no error yet.
+		m["errcode"], m["error"] = e.Code, e.Message
+	}
 	return json.Marshal(m)
 }
 

@@ -1,0 +1,179 @@
+// Package clientapi is the door for clients: every client-server endpoint but
+// /sync. It authenticates, checks what the client sent, calls a core, and writes
+// the answer.
+//
+// It has no rules of rooms or people and speaks no SQL; routes.go is its table of
+// contents.
+package clientapi
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/sirupsen/logrus"
+
+	"github.com/chancery-im/chancery/internal/bearer"
+	"github.com/chancery-im/chancery/internal/httpjson"
+	"github.com/chancery-im/chancery/internal/id"
+	"github.com/chancery-im/chancery/internal/matrixerr"
+	"github.com/chancery-im/chancery/internal/ratelimit"
+	"github.com/chancery-im/chancery/roomserver"
+	"github.com/chancery-im/chancery/userserver"
+)
+
+// How people register.
+const (
+	RegisterClosed = "closed"
+	RegisterToken  = "token"
+	RegisterOpen   = "open"
+)
+
+// Settings are what the operator decides of this door.
+type Settings struct {
+	ServerName   string
+	Registration string // RegisterClosed, RegisterToken or RegisterOpen
+	Guests       bool
+	RateLimits   bool
+	BaseURL      string // for /.well-known/matrix/client; "" leaves it out
+}
+
+// Options are all that an API needs.
+type Options struct {
+	Users    *userserver.Server
+	Rooms    *roomserver.Server
+	Clock    func() time.Time
+	Log      *logrus.Entry
+	Settings Settings
+}
+
+// API serves the client-server API.
+type API struct {
+	users    *userserver.Server
+	rooms    *roomserver.Server
+	clock    func() time.Time
+	log      *logrus.Entry
+	set      Settings
+	logins   *ratelimit.Limiter // by address
+	accounts *ratelimit.Limiter // by user name
+	messages *ratelimit.Limiter // by user
+}
+
+// New makes the door.
+func New(o Options) *API {
+	return &API{users: o.Users, rooms: o.Rooms, clock: o.Clock, log: o.Log, set: o.Settings,
+		logins: ratelimit.New(o.Clock, 10, time.Second/5), accounts: ratelimit.New(o.Clock, 10, 3*time.Second),
+		messages: ratelimit.New(o.Clock, 50, 50*time.Millisecond)}
+}
+
+// access is who may call a route.
+type access int
+
+const (
+	anyone access = iota
+	members
+	guests // and members
+)
+
+// caller is who makes a request.
+type caller struct {
+	userserver.Session
+}
+
+func (c caller) reader() roomserver.Reader {
+	return roomserver.Reader{UserID: c.User, Device: c.Device, Guest: c.Guest}
+}
+
+// route is one endpoint. A path begins after /_matrix/client/v3, or with / of its
+// own when absolute.
+type route struct {
+	method, path string
+	who          access
+	body         int64 // bytes of body that it takes; 0: none
+	handle       func(r *http.Request, c caller) (any, error)
+}
+
+// answerTime bounds every request but the long-poll.
+const answerTime = 60 * time.Second
+
+// Register hangs up all routes.
+func (a *API) Register(router *mux.Router) {
+	for _, rt := range a.routes() {
+		for _, path := range rt.paths() {
+			h := httpjson.Wrap(a.serve(rt), httpjson.Budget{Body: rt.body, Time: answerTime}, a.log)
+			router.Handle(path, h).Methods(rt.method, http.MethodOptions)
+		}
+	}
+}
+
+// paths: what v3 has, clients of before look for under r0.
+func (rt route) paths() []string {
+	if strings.HasPrefix(rt.path, "/_matrix") || strings.HasPrefix(rt.path, "/.well-known") {
+		return []string{rt.path}
+	}
+	return []string{"/_matrix/client/v3" + rt.path, "/_matrix/client/r0" + rt.path}
+}
+
+// serve authenticates and calls the handler.
+func (a *API) serve(rt route) httpjson.Handler {
+	return func(r *http.Request) (any, error) {
+		var c caller
+		if rt.who != anyone {
+			tok, err := bearer.Token(r)
+			if err != nil {
+				return nil, err
+			}
+			if c.Session, err = a.users.Authenticate(r.Context(), tok); err != nil && !(matrixerr.Is(err, "M_USER_LOCKED") && strings.HasPrefix(rt.path, "/logout")) {
+				return nil, err
+			}
+			if c.Guest && rt.who != guests {
+				return nil, matrixerr.New(http.StatusForbidden, "M_GUEST_ACCESS_FORBIDDEN", "Guests may not do this")
+			}
+			httpjson.Note(r.Context(), "user", c.User)
+			a.users.Seen(c.Session, address(r), r.UserAgent())
+		}
+		return rt.handle(r, c)
+	}
+}
+
+// address is the network address of the client.
+func address(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// param is a path parameter, unescaped once.
+func param(r *http.Request, name string) string {
+	raw := mux.Vars(r)[name]
+	s, err := url.PathUnescape(raw)
+	if err != nil {
+		return raw
+	}
+	return s
+}
+
+// roomParam is the room id of the path.
+func roomParam(r *http.Request) (string, error) {
+	room := param(r, "roomID")
+	if !id.IsRoom(room) {
+		return "", matrixerr.InvalidParam("Not a room id")
+	}
+	return room, nil
+}
+
+// limit takes from a limiter, unless rate limits are off.
+func (a *API) limit(l *ratelimit.Limiter, key string) error {
+	if !a.set.RateLimits {
+		return nil
+	}
+	if wait := l.Take(key); wait > 0 {
+		return matrixerr.LimitExceeded(wait)
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package clientapi
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/chancery-im/chancery/internal/httpjson"
+	"github.com/chancery-im/chancery/internal/id"
+	"github.com/chancery-im/chancery/internal/matrixerr"
+	"github.com/chancery-im/chancery/userserver"
+)
+
+// loginBody is the body of POST /login.
+type loginBody struct {
+	Type       string `json:"type"`
+	Identifier struct {
+		Type string `json:"type"`
+		User string `json:"user"`
+	} `json:"identifier"`
+	User       string `json:"user"` // of clients before identifiers
+	Password   string `json:"password"`
+	Token      string `json:"token"`
+	DeviceID   string `json:"device_id"`
+	DeviceName string `json:"initial_device_display_name"`
+	Refresh    bool   `json:"refresh_token"`
+}
+
+// GET /_matrix/client/v3/login
+func (a *API) loginFlows(*http.Request, caller) (any, error) {
+	return map[string]any{"flows": []any{
+		map[string]string{"type": "m.login.password"},
+		map[string]any{"type": "m.login.token", "get_login_token": true},
+	}}, nil
+}
+
+// POST /_matrix/client/v3/login
+func (a *API) login(r *http.Request, _ caller) (any, error) {
+	var b loginBody
+	if err := httpjson.Decode(r, &b); err != nil {
+		return nil, err
+	}
+	if err := a.limit(a.logins, address(r)); err != nil {
+		return nil, err
+	}
+	user, err := a.whoLogsIn(r, b)
+	if err != nil {
+		return nil, err
+	}
+	t, err := a.users.Login(r.Context(), user, userserver.LoginOptions{Device: b.DeviceID, DeviceName: b.DeviceName, Refresh: b.Refresh})
+	if err != nil {
+		return nil, err
+	}
+	out := a.session(user, t)
+	if a.set.BaseURL != "" {
+		out["well_known"] = a.clientWellKnown()
+	}
+	return out, nil
+}
+
+func (a *API) whoLogsIn(r *http.Request, b loginBody) (string, error) {
+	switch b.Type {
+	case "m.login.token":
+		return a.users.TakeLoginToken(r.Context(), b.Token)
+	case "m.login.password":
+	case "":
+		return "", matrixerr.MissingParam("type is missing")
+	default:
+		return "", matrixerr.New(http.StatusBadRequest, "M_UNKNOWN", "This server does not know that way to log in")
+	}
+	name := b.User
+	if b.Identifier.Type != "" {
+		if b.Identifier.Type != "m.id.user" {
+			return "", matrixerr.Forbidden("The user name or the password is wrong")
+		}
+		name = b.Identifier.User
+	}
+	if name == "" {
+		return "", matrixerr.MissingParam("There is no user to log in")
+	}
+	user := name
+	if !strings.HasPrefix(name, "@") {
+		user = a.users.UserID(strings.ToLower(name))
+	}
+	if id.ServerOf(user) != a.set.ServerName {
+		return "", matrixerr.Forbidden("The user name or the password is wrong")
+	}
+	if err := a.limit(a.accounts, user); err != nil {
+		return "", err
+	}
+	return user, a.users.CheckLogin(r.Context(), user, b.Password)
+}
+
+// POST /_matrix/client/v1/login/get_token
+func (a *API) getLoginToken(r *http.Request, c caller) (any, error) {
+	var b struct{}
+	auth, rest, err := authBody(r, &b)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.confirm(r, c, "login/get_token", auth, rest); err != nil {
+		return nil, err
+	}
+	tok, life, err := a.users.NewLoginToken(r.Context(), c.User)
+	return map[string]any{"login_token": tok, "expires_in_ms": life.Milliseconds()}, err
+}
+
+// POST /_matrix/client/v3/refresh
+func (a *API) refresh(r *http.Request, _ caller) (any, error) {
+	var b struct {
+		Token string `json:"refresh_token"`
+	}
+	if err := httpjson.Decode(r, &b); err != nil {
+		return nil, err
+	}
+	if b.Token == "" {
+		return nil, matrixerr.MissingParam("refresh_token is missing")
+	}
+	t, err := a.users.Refresh(r.Context(), b.Token)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"access_token": t.Access, "refresh_token": t.Refresh, "expires_in_ms": t.ExpiresIn.Milliseconds()}, nil
+}
+
+// POST /_matrix/client/v3/logout
+func (a *API) logout(r *http.Request, c caller) (any, error) {
+	return httpjson.Empty{}, a.users.Logout(r.Context(), c.Session)
+}
+
+// POST /_matrix/client/v3/logout/all
+func (a *API) logoutAll(r *http.Request, c caller) (any, error) {
+	return httpjson.Empty{}, a.users.LogoutAll(r.Context(), c.User, "")
+}

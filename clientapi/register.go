@@ -1,0 +1,172 @@
+package clientapi
+
+import (
+	"net/http"
+
+	"github.com/chancery-im/chancery/internal/httpjson"
+	"github.com/chancery-im/chancery/internal/matrixerr"
+	"github.com/chancery-im/chancery/userserver"
+)
+
+// registerBody is the body of POST /register.
+type registerBody struct {
+	Username     string  `json:"username"`
+	Password     string  `json:"password"`
+	DeviceID     string  `json:"device_id"`
+	DeviceName   string  `json:"initial_device_display_name"`
+	InhibitLogin bool    `json:"inhibit_login"`
+	Refresh      bool    `json:"refresh_token"`
+	Type         *string `json:"type"`
+}
+
+// POST /_matrix/client/v3/register
+func (a *API) register(r *http.Request, _ caller) (any, error) {
+	var b registerBody
+	auth, rest, err := authBody(r, &b)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.limit(a.logins, address(r)); err != nil {
+		return nil, err
+	}
+	switch kind := r.URL.Query().Get("kind"); kind {
+	case "guest":
+		return a.registerGuest(r, b)
+	case "", "user":
+	default:
+		return nil, matrixerr.New(http.StatusBadRequest, "M_UNRECOGNIZED", "kind is user or guest")
+	}
+	flows := map[string][][]string{RegisterOpen: {{userserver.StageDummy}}, RegisterToken: {{userserver.StageToken}}}[a.set.Registration]
+	if flows == nil {
+		return nil, matrixerr.Forbidden("Registration is closed on this server")
+	}
+	if b.Username != "" {
+		if err := a.users.Available(r.Context(), b.Username); err != nil {
+			return nil, err
+		}
+	}
+	token, err := a.users.Interactive(r.Context(), userserver.Ask{Action: "register", Body: rest, Flows: flows, Auth: auth})
+	if err != nil {
+		return nil, err
+	}
+	if b.Password == "" {
+		return nil, matrixerr.MissingParam("password is missing")
+	}
+	user, err := a.users.Register(r.Context(), userserver.NewAccount{Localpart: b.Username, Password: b.Password, Token: token})
+	if err != nil {
+		return nil, err
+	}
+	return a.registered(r, user, b)
+}
+
+func (a *API) registerGuest(r *http.Request, b registerBody) (any, error) {
+	if !a.set.Guests {
+		return nil, matrixerr.New(http.StatusForbidden, "M_GUEST_ACCESS_FORBIDDEN", "This server has no guests")
+	}
+	user, err := a.users.Register(r.Context(), userserver.NewAccount{Kind: "guest"})
+	if err != nil {
+		return nil, err
+	}
+	b.InhibitLogin, b.DeviceID = false, ""
+	return a.registered(r, user, b)
+}
+
+func (a *API) registered(r *http.Request, user string, b registerBody) (any, error) {
+	if b.InhibitLogin {
+		return map[string]string{"user_id": user, "home_server": a.set.ServerName}, nil
+	}
+	t, err := a.users.Login(r.Context(), user, userserver.LoginOptions{Device: b.DeviceID, DeviceName: b.DeviceName, Refresh: b.Refresh})
+	if err != nil {
+		return nil, err
+	}
+	return a.session(user, t), nil
+}
+
+// session is the answer that carries a new session.
+func (a *API) session(user string, t userserver.Tokens) map[string]any {
+	out := map[string]any{"user_id": user, "access_token": t.Access, "device_id": t.Device, "home_server": a.set.ServerName}
+	if t.Refresh != "" {
+		out["refresh_token"], out["expires_in_ms"] = t.Refresh, t.ExpiresIn.Milliseconds()
+	}
+	return out
+}
+
+// GET /_matrix/client/v3/register/available
+func (a *API) available(r *http.Request, _ caller) (any, error) {
+	if err := a.limit(a.logins, address(r)); err != nil {
+		return nil, err
+	}
+	if a.set.Registration == RegisterClosed {
+		return nil, matrixerr.Forbidden("Registration is closed on this server")
+	}
+	return map[string]bool{"available": true}, a.users.Available(r.Context(), r.URL.Query().Get("username"))
+}
+
+// GET /_matrix/client/v1/register/m.login.registration_token/validity
+func (a *API) tokenValidity(r *http.Request, _ caller) (any, error) {
+	if err := a.limit(a.logins, address(r)); err != nil {
+		return nil, err
+	}
+	if a.set.Registration != RegisterToken {
+		return nil, matrixerr.Forbidden("This server does not register by token")
+	}
+	tok := r.URL.Query().Get("token")
+	if tok == "" {
+		return nil, matrixerr.MissingParam("token is missing")
+	}
+	good, err := a.users.TokenGood(r.Context(), tok)
+	return map[string]bool{"valid": good}, err
+}
+
+// GET /_matrix/client/v3/account/whoami
+func (a *API) whoami(_ *http.Request, c caller) (any, error) {
+	return map[string]any{"user_id": c.User, "device_id": c.Device, "is_guest": c.Guest}, nil
+}
+
+// POST /_matrix/client/v3/account/password
+func (a *API) changePassword(r *http.Request, c caller) (any, error) {
+	var b struct {
+		Password string `json:"new_password"`
+		Logout   *bool  `json:"logout_devices"`
+	}
+	auth, rest, err := authBody(r, &b)
+	if err != nil {
+		return nil, err
+	}
+	if b.Password == "" {
+		return nil, matrixerr.MissingParam("new_password is missing")
+	}
+	if err := userserver.CheckPassword(b.Password); err != nil {
+		return nil, err
+	}
+	if err := a.confirm(r, c, "account/password", auth, rest); err != nil {
+		return nil, err
+	}
+	if err := a.users.SetPassword(r.Context(), c.User, b.Password); err != nil {
+		return nil, err
+	}
+	if b.Logout == nil || *b.Logout {
+		return httpjson.Empty{}, a.users.LogoutAll(r.Context(), c.User, c.Device)
+	}
+	return httpjson.Empty{}, nil
+}
+
+// POST /_matrix/client/v3/account/deactivate
+func (a *API) deactivate(r *http.Request, c caller) (any, error) {
+	var b struct {
+		Erase bool `json:"erase"`
+	}
+	auth, rest, err := authBody(r, &b)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.confirm(r, c, "account/deactivate", auth, rest); err != nil {
+		return nil, err
+	}
+	return map[string]string{"id_server_unbind_result": "success"}, a.users.Deactivate(r.Context(), c.User, b.Erase)
+}
+
+// GET /_matrix/client/v3/account/3pid
+func (a *API) threePIDs(*http.Request, caller) (any, error) {
+	return map[string]any{"threepids": []any{}}, nil
+}

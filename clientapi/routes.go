@@ -1,0 +1,112 @@
+package clientapi
+
+// Budgets of bodies, in bytes.
+const (
+	none   = 0
+	small  = 64 << 10  // requests with a few fields
+	body   = 256 << 10 // an event's content, before it is canonical
+	medium = 1 << 20
+	large  = 16 << 20 // key uploads and backups
+)
+
+// routes is every endpoint of this door, what clients call all day first: the
+// router walks them in order.
+func (a *API) routes() []route {
+	return []route{
+		{"PUT", "/rooms/{roomID}/send/{type}/{txnID}", guests, body, a.send},
+		{"GET", "/rooms/{roomID}/messages", guests, none, a.page},
+		{"POST", "/keys/query", members, medium, a.keysQuery},
+		{"POST", "/keys/claim", members, medium, a.keysClaim},
+		{"POST", "/keys/upload", members, large, a.keysUpload},
+		{"PUT", "/sendToDevice/{type}/{txnID}", members, large, a.sendToDevice},
+		{"PUT", "/rooms/{roomID}/state/{type}/{key}", guests, body, a.putState},
+		{"PUT", "/rooms/{roomID}/state/{type}/", guests, body, a.putState},
+		{"PUT", "/rooms/{roomID}/state/{type}", guests, body, a.putState},
+		{"GET", "/rooms/{roomID}/state/{type}/{key}", guests, none, a.getStateEvent},
+		{"GET", "/rooms/{roomID}/state/{type}/", guests, none, a.getStateEvent},
+		{"GET", "/rooms/{roomID}/state/{type}", guests, none, a.getStateEvent},
+		{"GET", "/rooms/{roomID}/state", guests, none, a.getState},
+		{"GET", "/rooms/{roomID}/event/{eventID}", guests, none, a.getEvent},
+		{"GET", "/rooms/{roomID}/context/{eventID}", guests, none, a.context},
+		{"GET", "/rooms/{roomID}/members", guests, none, a.members},
+		{"GET", "/rooms/{roomID}/joined_members", members, none, a.joinedMembers},
+		{"PUT", "/rooms/{roomID}/redact/{eventID}/{txnID}", members, body, a.redact},
+		{"GET", "/keys/changes", members, none, a.keysChanges},
+		{"GET", "/profile/{userID}", anyone, none, a.getProfile},
+		{"GET", "/profile/{userID}/{field}", anyone, none, a.getProfileField},
+		{"GET", "/user/{userID}/account_data/{type}", members, none, a.getAccountData},
+		{"PUT", "/user/{userID}/account_data/{type}", members, medium, a.putAccountData},
+		{"GET", "/user/{userID}/rooms/{roomID}/account_data/{type}", members, none, a.getAccountData},
+		{"PUT", "/user/{userID}/rooms/{roomID}/account_data/{type}", members, medium, a.putAccountData},
+		{"GET", "/joined_rooms", members, none, a.joinedRooms},
+
+		{"POST", "/createRoom", members, medium, a.createRoom},
+		{"POST", "/join/{room}", guests, small, a.join},
+		{"POST", "/rooms/{room}/join", guests, small, a.join},
+		{"POST", "/knock/{room}", members, small, a.knock},
+		{"POST", "/rooms/{roomID}/invite", members, small, a.invite},
+		{"POST", "/rooms/{roomID}/leave", guests, small, a.leave},
+		{"POST", "/rooms/{roomID}/kick", members, small, a.kick},
+		{"POST", "/rooms/{roomID}/ban", members, small, a.ban},
+		{"POST", "/rooms/{roomID}/unban", members, small, a.unban},
+		{"POST", "/rooms/{roomID}/forget", guests, small, a.forget},
+		{"POST", "/rooms/{roomID}/upgrade", members, small, a.upgrade},
+		{"GET", "/rooms/{roomID}/aliases", members, none, a.roomAliases},
+		{"GET", "/directory/room/{alias}", anyone, none, a.getAlias},
+		{"PUT", "/directory/room/{alias}", members, small, a.putAlias},
+		{"DELETE", "/directory/room/{alias}", members, none, a.deleteAlias},
+		{"GET", "/directory/list/room/{roomID}", anyone, none, a.getVisibility},
+		{"PUT", "/directory/list/room/{roomID}", members, small, a.putVisibility},
+		{"GET", "/publicRooms", anyone, none, a.publicRooms},
+		{"POST", "/publicRooms", guests, small, a.searchPublicRooms},
+
+		{"POST", "/user/{userID}/filter", members, small, a.putFilter},
+		{"GET", "/user/{userID}/filter/{filterID}", members, none, a.getFilter},
+		{"GET", "/user/{userID}/rooms/{roomID}/tags", members, none, a.getTags},
+		{"PUT", "/user/{userID}/rooms/{roomID}/tags/{tag}", members, small, a.putTag},
+		{"DELETE", "/user/{userID}/rooms/{roomID}/tags/{tag}", members, none, a.deleteTag},
+		{"PUT", "/profile/{userID}/{field}", members, small, a.putProfileField},
+		{"DELETE", "/profile/{userID}/{field}", members, none, a.deleteProfileField},
+		{"GET", "/pushrules/", members, none, a.pushRules},
+		{"GET", "/pushrules/global/", members, none, a.pushRulesGlobal},
+
+		{"POST", "/keys/device_signing/upload", members, medium, a.deviceSigningUpload},
+		{"POST", "/keys/signatures/upload", members, medium, a.signaturesUpload},
+		{"POST", "/room_keys/version", members, medium, a.newBackup},
+		{"GET", "/room_keys/version", members, none, a.getBackup},
+		{"GET", "/room_keys/version/{version}", members, none, a.getBackup},
+		{"PUT", "/room_keys/version/{version}", members, medium, a.putBackup},
+		{"DELETE", "/room_keys/version/{version}", members, none, a.deleteBackup},
+		{"PUT", "/room_keys/keys", members, large, a.putRoomKeys},
+		{"PUT", "/room_keys/keys/{room}", members, large, a.putRoomKeys},
+		{"PUT", "/room_keys/keys/{room}/{session}", members, medium, a.putRoomKeys},
+		{"GET", "/room_keys/keys", members, none, a.getRoomKeys},
+		{"GET", "/room_keys/keys/{room}", members, none, a.getRoomKeys},
+		{"GET", "/room_keys/keys/{room}/{session}", members, none, a.getRoomKeys},
+		{"DELETE", "/room_keys/keys", members, none, a.deleteRoomKeys},
+		{"DELETE", "/room_keys/keys/{room}", members, none, a.deleteRoomKeys},
+		{"DELETE", "/room_keys/keys/{room}/{session}", members, none, a.deleteRoomKeys},
+
+		{"GET", "/_matrix/client/versions", anyone, none, a.versions},
+		{"GET", "/.well-known/matrix/client", anyone, none, a.wellKnown},
+		{"GET", "/capabilities", members, none, a.capabilities},
+		{"GET", "/login", anyone, none, a.loginFlows},
+		{"POST", "/login", anyone, small, a.login},
+		{"POST", "/_matrix/client/v1/login/get_token", members, small, a.getLoginToken},
+		{"POST", "/refresh", anyone, small, a.refresh},
+		{"POST", "/logout", guests, small, a.logout},
+		{"POST", "/logout/all", guests, small, a.logoutAll},
+		{"POST", "/register", anyone, small, a.register},
+		{"GET", "/register/available", anyone, none, a.available},
+		{"GET", "/_matrix/client/v1/register/m.login.registration_token/validity", anyone, none, a.tokenValidity},
+		{"GET", "/account/whoami", guests, none, a.whoami},
+		{"POST", "/account/password", members, small, a.changePassword},
+		{"POST", "/account/deactivate", members, small, a.deactivate},
+		{"GET", "/account/3pid", members, none, a.threePIDs},
+		{"GET", "/devices", members, none, a.devices},
+		{"GET", "/devices/{deviceID}", members, none, a.device},
+		{"PUT", "/devices/{deviceID}", members, small, a.renameDevice},
+		{"DELETE", "/devices/{deviceID}", members, small, a.deleteDevice},
+		{"POST", "/delete_devices", members, small, a.deleteDevices},
+	}
+}

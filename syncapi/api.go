@@ -1,0 +1,83 @@
+// Package syncapi is the door through which clients learn what is new: /sync with
+// its long-poll. It waits, gathers what one user may know in one read, and cuts it
+// to the client's filter.
+//
+// It owns no data and decides no rules: what is visible is roomserver's to say.
+package syncapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/sirupsen/logrus"
+
+	"github.com/chancery-im/chancery/internal/bearer"
+	"github.com/chancery-im/chancery/internal/httpjson"
+	"github.com/chancery-im/chancery/internal/notify"
+	"github.com/chancery-im/chancery/roomserver"
+	"github.com/chancery-im/chancery/storage"
+	"github.com/chancery-im/chancery/userserver"
+)
+
+// Options are what an API needs; all must be set.
+type Options struct {
+	DB    *storage.DB
+	Rooms *roomserver.Server
+	Users *userserver.Server
+	Bell  *notify.Bell
+	Clock func() time.Time
+	// Timer makes the timer of a long-poll.
+	Log *logrus.Entry
+}
+
+// API serves /sync.
+type API struct {
+	db    *storage.DB
+	rooms *roomserver.Server
+	users *userserver.Server
+	clock func() time.Time
+	log   *logrus.Entry
+	hub   *hub
+	epoch int64
+	stop  chan struct{}
+	quiet func()
+}
+
+// New makes the door and begins to listen to the bell.
+func New(o Options) *API {
+	a := &API{db: o.DB, rooms: o.Rooms, users: o.Users, clock: o.Clock, log: o.Log, hub: newHub(),
+		epoch: o.Clock().UnixMilli(), stop: make(chan struct{})}
+	a.quiet = o.Bell.Listen(a.hub.ring)
+	return a
+}
+
+// Close lets every waiting request answer at once.
+func (a *API) Close() {
+	a.quiet()
+	close(a.stop)
+}
+
+// Register hangs up the routes.
+func (a *API) Register(r *mux.Router) {
+	budget := httpjson.Budget{Time: maxWait + time.Minute}
+	for _, v := range []string{"v3", "r0"} {
+		r.Handle("/_matrix/client/"+v+"/sync", httpjson.Wrap(a.sync, budget, a.log)).Methods(http.MethodGet, http.MethodOptions)
+	}
+}
+
+func (a *API) authenticate(r *http.Request) (userserver.Session, error) {
+	tok, err := bearer.Token(r)
+	if err != nil {
+		return userserver.Session{}, err
+	}
+	return a.users.Authenticate(r.Context(), tok)
+}
+
+func (a *API) timer(d time.Duration) *time.Timer { return time.NewTimer(d) }
+
+// read runs fn on a snapshot.
+func (a *API) read(ctx context.Context, fn func(*storage.ReadTx) error) error {
+	return a.db.Read(ctx, fn)
+}

@@ -1,0 +1,57 @@
+package syncapi
+
+import (
+	"context"
+
+	"github.com/chancery-im/chancery/internal/token"
+	"github.com/chancery-im/chancery/storage"
+)
+
+// gathering is the work of one read: everything in it comes from one snapshot, up
+// to one position.
+type gathering struct {
+	a    *API
+	q    *request
+	ctx  context.Context
+	tx   *storage.ReadTx
+	upto int64
+	now  int64
+	ans  *answer
+	// came and went are the rooms that the user joined or left since the token.
+	came, went []storage.SyncRoom
+	rooms      []string // joined rooms
+}
+
+// gather reads everything new for the user, in one snapshot, and the rooms that
+// the user is in.
+func (a *API) gather(ctx context.Context, q *request) (*answer, []string, error) {
+	g := &gathering{a: a, q: q, ctx: ctx, now: a.clock().UnixMilli()}
+	err := a.db.Read(ctx, func(tx *storage.ReadTx) error {
+		g.tx = tx
+		return g.all()
+	})
+	return g.ans, g.rooms, err
+}
+
+func (g *gathering) all() (err error) {
+	if g.upto, err = g.tx.Position(); err != nil {
+		return err
+	}
+	g.ans = &answer{pos: g.upto}
+	if err = g.toDevice(); err != nil {
+		return err
+	}
+	g.ans.NextBatch = token.Sync(g.upto, g.a.epoch, 0)
+	g.ans.pos = g.upto
+	for _, step := range []func() error{g.allRooms, g.accountData, g.deviceLists, g.keyCounts} {
+		if err = step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fresh reports whether the room's past is new to the client as well.
+func (g *gathering) fresh(r storage.SyncRoom) bool {
+	return g.q.initial || r.WasAt != "join"
+}

@@ -1,0 +1,176 @@
+package syncapi
+
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/chancery-im/chancery/storage"
+)
+
+// toDeviceLimit is how many to-device messages one answer carries; the rest come
+// with the next.
+const toDeviceLimit = 100
+
+// toDevice adds messages for the device. When there are more than fit, the answer
+// ends at the position of the last one, so that the client's next token fetches on.
+func (g *gathering) toDevice() error {
+	since := g.q.since
+	msgs, err := g.tx.ToDevice(g.q.user, g.q.device, since, g.upto, toDeviceLimit)
+	if err != nil || len(msgs) == 0 {
+		return err
+	}
+	if len(msgs) == toDeviceLimit {
+		g.upto = msgs[len(msgs)-1].Pos
+	}
+	out := make([]json.RawMessage, 0, len(msgs))
+	for _, m := range msgs {
+		out = append(out, m.JSON())
+	}
+	g.ans.ToDevice = list(out)
+	return nil
+}
+
+// accountData adds the user's own settings that changed.
+func (g *gathering) accountData() error {
+	rows, err := g.tx.AccountDataSince(g.q.user, g.q.since, g.upto)
+	if err != nil {
+		return err
+	}
+	var out []json.RawMessage
+	for _, d := range rows {
+		if d.Room == "" && g.q.filter.AccountData.MatchType(d.Type) {
+			out = append(out, settingJSON(d.Type, d.Content))
+		}
+	}
+	g.ans.AccountData = list(out)
+	return nil
+}
+
+// roomAccountData are the user's settings of one room: all of them when the room
+// is new to the client.
+func (g *gathering) roomAccountData(r storage.SyncRoom, fresh bool) ([]json.RawMessage, error) {
+	since := g.q.since
+	if fresh {
+		since = 0
+	}
+	rows, err := g.tx.RoomAccountDataSince(g.q.user, r.Room.ID, since, g.upto)
+	if err != nil {
+		return nil, err
+	}
+	var out []json.RawMessage
+	for _, d := range rows {
+		if g.q.filter.Room.AccountData.MatchType(d.Type) {
+			out = append(out, settingJSON(d.Type, d.Content))
+		}
+	}
+	return out, nil
+}
+
+func settingJSON(kind string, content json.RawMessage) json.RawMessage {
+	b, err := json.Marshal(struct {
+		Type    string          `json:"type"`
+		Content json.RawMessage `json:"content"`
+	}{kind, content})
+	if err != nil {
+		return json.RawMessage("{}")
+	}
+	return b
+}
+
+// deviceLists says whose devices to ask for again: people of shared rooms whose
+// devices changed, people with whom a room is newly shared; and whom to forget.
+func (g *gathering) deviceLists() error {
+	if g.q.initial {
+		return nil
+	}
+	changed, err := g.tx.DeviceChangesFor(g.q.user, g.q.since, g.upto)
+	if err != nil {
+		return err
+	}
+	set := map[string]bool{}
+	for _, u := range changed {
+		set[u] = true
+	}
+	gone := map[string]bool{}
+	if err := g.metAndLeft(set, gone); err != nil {
+		return err
+	}
+	if len(set) == 0 && len(gone) == 0 {
+		return nil
+	}
+	g.ans.DeviceLists = &deviceLists{Changed: sorted(set), Left: sorted(gone)}
+	return nil
+}
+
+// metAndLeft follows joins and leaves since the token: the user's own, which
+// concern everybody in the room, and those of others in rooms of the user.
+func (g *gathering) metAndLeft(met, gone map[string]bool) error {
+	for _, r := range g.came {
+		members, err := g.tx.Members(r.Room.NID, "join", "")
+		if err != nil {
+			return err
+		}
+		for _, m := range members {
+			met[m.UserID] = true
+		}
+	}
+	lost := map[string]bool{}
+	for _, r := range g.went {
+		members, err := g.tx.Members(r.Room.NID, "join", "")
+		if err != nil {
+			return err
+		}
+		for _, m := range members {
+			lost[m.UserID] = true
+		}
+	}
+	moved, err := g.tx.MemberMoves(g.q.user, g.q.since, g.upto)
+	if err != nil {
+		return err
+	}
+	for _, m := range moved {
+		if m.Membership == "join" {
+			met[m.UserID] = true
+		} else {
+			lost[m.UserID] = true
+		}
+	}
+	for u := range lost {
+		if u == g.q.user {
+			continue
+		}
+		shared, err := g.tx.ShareRoom(g.q.user, u)
+		if err != nil {
+			return err
+		}
+		if !shared {
+			gone[u] = true
+			delete(met, u)
+		}
+	}
+	return nil
+}
+
+func sorted(set map[string]bool) []string {
+	out := make([]string, 0, len(set))
+	for s := range set {
+		out = append(out, s)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// keyCounts tells the device how many one-time keys are left, and which fallback
+// keys are unused.
+func (g *gathering) keyCounts() (err error) {
+	if g.q.device == "" {
+		return nil
+	}
+	if g.ans.KeyCounts, err = g.tx.OneTimeKeyCounts(g.q.user, g.q.device); err != nil {
+		return err
+	}
+	if g.ans.Fallback, err = g.tx.UnusedFallbackTypes(g.q.user, g.q.device); g.ans.Fallback == nil {
+		g.ans.Fallback = []string{}
+	}
+	return err
+}

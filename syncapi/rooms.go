@@ -1,0 +1,144 @@
+package syncapi
+
+import (
+	"encoding/json"
+
+	"github.com/chancery-im/chancery/storage"
+)
+
+// allRooms fills the room lists.
+func (g *gathering) allRooms() error {
+	since := g.q.since
+	if g.q.initial {
+		since = 0
+	}
+	rooms, err := g.tx.SyncRooms(g.q.user, since, g.upto)
+	if err != nil {
+		return err
+	}
+	lists := &roomLists{}
+	for _, r := range rooms {
+		if r.Membership == "join" {
+			g.rooms = append(g.rooms, r.Room.ID)
+		}
+		if err := g.room(lists, r); err != nil {
+			return err
+		}
+	}
+	if lists.Join != nil || lists.Invite != nil || lists.Knock != nil || lists.Leave != nil {
+		g.ans.Rooms = lists
+	}
+	return nil
+}
+
+// room puts one room into the list that the user's membership says.
+func (g *gathering) room(lists *roomLists, r storage.SyncRoom) error {
+	changed := r.Pos > g.q.since || g.q.initial
+	switch r.Membership {
+	case "join":
+		return g.joined(lists, r)
+	case "invite", "knock":
+		if !changed && !g.q.full {
+			return nil
+		}
+		return g.stripped(lists, r)
+	case "leave", "ban":
+		if changed && !r.Forgotten {
+			return g.left(lists, r)
+		}
+	}
+	return nil
+}
+
+func (g *gathering) wanted(r storage.SyncRoom) bool { return g.q.filter.Room.Wants(r.Room.ID) }
+
+func (g *gathering) joined(lists *roomLists, r storage.SyncRoom) error {
+	fresh := g.fresh(r)
+	if fresh {
+		g.came = append(g.came, r)
+	}
+	if !g.wanted(r) {
+		return nil
+	}
+	data, err := g.roomAccountData(r, fresh)
+	if err != nil {
+		return err
+	}
+	moved := r.Room.LastPos > g.q.since || fresh || g.q.full
+	if !moved && len(data) == 0 {
+		return nil
+	}
+	out := &joinedRoom{AccountData: list(data)}
+	if moved {
+		b, err := g.block(r, fresh)
+		if err != nil {
+			return err
+		}
+		out.Timeline, out.State, out.StateAfter = b.timeline, b.state, b.stateAfter
+		if out.Summary, err = g.summary(r, b); err != nil {
+			return err
+		}
+		if b.empty() && len(data) == 0 && !fresh && !g.q.full {
+			return nil
+		}
+	}
+	if lists.Join == nil {
+		lists.Join = map[string]*joinedRoom{}
+	}
+	lists.Join[r.Room.ID] = out
+	return nil
+}
+
+func (g *gathering) stripped(lists *roomLists, r storage.SyncRoom) error {
+	if !g.wanted(r) {
+		return nil
+	}
+	raw, err := g.tx.InviteState(g.q.user, r.Room.NID)
+	if err != nil {
+		return err
+	}
+	var events []json.RawMessage
+	if err := json.Unmarshal(raw, &events); err != nil {
+		return err
+	}
+	if r.Membership == "invite" {
+		if lists.Invite == nil {
+			lists.Invite = map[string]*strippedRoom{}
+		}
+		lists.Invite[r.Room.ID] = &strippedRoom{eventList{events}}
+		return nil
+	}
+	if lists.Knock == nil {
+		lists.Knock = map[string]*knockedRoom{}
+	}
+	lists.Knock[r.Room.ID] = &knockedRoom{eventList{events}}
+	return nil
+}
+
+// left shows a room that the user is no longer in: how it was until they left.
+func (g *gathering) left(lists *roomLists, r storage.SyncRoom) error {
+	if r.WasAt == "join" {
+		g.went = append(g.went, r)
+	}
+	if g.q.initial && !g.q.filter.Room.IncludeLeave || !g.wanted(r) {
+		return nil
+	}
+	fresh := g.q.initial
+	b, err := g.block(r, fresh)
+	if err != nil {
+		return err
+	}
+	if lists.Leave == nil {
+		lists.Leave = map[string]*leftRoom{}
+	}
+	out := &leftRoom{Timeline: b.timeline, State: b.state, StateAfter: b.stateAfter}
+	if fresh {
+		data, err := g.roomAccountData(r, true)
+		if err != nil {
+			return err
+		}
+		out.AccountData = list(data)
+	}
+	lists.Leave[r.Room.ID] = out
+	return nil
+}

@@ -1,0 +1,137 @@
+package syncapi
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/chancery-im/chancery/internal/filter"
+	"github.com/chancery-im/chancery/internal/matrixerr"
+	"github.com/chancery-im/chancery/internal/token"
+	"github.com/chancery-im/chancery/roomserver"
+	"github.com/chancery-im/chancery/storage"
+)
+
+// maxWait bounds the timeout that a client may ask for.
+const maxWait = 5 * time.Minute
+
+// request is a /sync request, parsed.
+type request struct {
+	user, device string
+	guest        bool
+	since        int64 // position; 0: initial
+	initial      bool
+	full         bool
+	stateAfter   bool
+	timeout      time.Duration
+	filter       *filter.Sync
+}
+
+func (q *request) reader() roomserver.Reader {
+	return roomserver.Reader{UserID: q.user, Device: q.device, Guest: q.guest}
+}
+
+// GET /_matrix/client/v3/sync: what is new since a token. With nothing new it
+// waits until there is, or until the timeout.
+func (a *API) sync(r *http.Request) (any, error) {
+	q, err := a.parse(r)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.delivered(r.Context(), q); err != nil {
+		return nil, err
+	}
+	w := a.hub.join(q.user)
+	defer a.hub.leave(w)
+	deadline := a.timer(q.timeout)
+	defer deadline.Stop()
+	for {
+		ans, rooms, err := a.gather(r.Context(), q)
+		if err != nil {
+			return nil, err
+		}
+		if !ans.nothing() || q.initial || q.full || q.timeout == 0 {
+			return ans, nil
+		}
+		a.hub.listen(w, rooms)
+		if again, err := a.missed(r.Context(), ans); err != nil || again {
+			if err != nil {
+				return nil, err
+			}
+			continue
+		}
+		select {
+		case <-w.wake:
+		case <-deadline.C:
+			return ans, nil
+		case <-a.stop:
+			return ans, nil
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		}
+	}
+}
+
+// missed: rooms are listened to only after the read that named them; what was
+// committed in between shows in the position.
+func (a *API) missed(ctx context.Context, ans *answer) (bool, error) {
+	now, err := a.db.Position(ctx)
+	return now > ans.pos, err
+}
+
+func (a *API) parse(r *http.Request) (*request, error) {
+	sess, err := a.authenticate(r)
+	if err != nil {
+		return nil, err
+	}
+	q := &request{user: sess.User, device: sess.Device, guest: sess.Guest}
+	v := r.URL.Query()
+	if q.timeout, err = waitOf(v.Get("timeout")); err != nil {
+		return nil, err
+	}
+	q.full = v.Get("full_state") == "true"
+	q.stateAfter = v.Get("use_state_after") == "true" || v.Get("org.matrix.msc4222.use_state_after") == "true"
+	if q.filter, err = a.filterOf(r.Context(), q.user, v.Get("filter")); err != nil {
+		return nil, err
+	}
+	s := v.Get("since")
+	if s == "" {
+		q.initial = true
+		return q, nil
+	}
+	t, err := token.Parse(s)
+	if err != nil || t.IsPage() {
+		return nil, matrixerr.InvalidParam("since is not a token of /sync")
+	}
+	q.since = t.Pos
+	return q, nil
+}
+
+func waitOf(s string) (time.Duration, error) {
+	if s == "" {
+		return 0, nil
+	}
+	ms, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || ms < 0 {
+		return 0, matrixerr.InvalidParam("timeout must be a number of milliseconds")
+	}
+	return min(time.Duration(min(ms, maxWait.Milliseconds()))*time.Millisecond, maxWait), nil
+}
+
+// delivered drops the to-device messages that the client has: it came back with
+// the token that followed them.
+func (a *API) delivered(ctx context.Context, q *request) error {
+	if q.initial || q.since == 0 {
+		return nil
+	}
+	var some bool
+	err := a.db.Read(ctx, func(tx *storage.ReadTx) (err error) {
+		some, err = tx.HasToDevice(q.user, q.device, q.since)
+		return err
+	})
+	if err != nil || !some {
+		return err
+	}
+	return a.db.Write(ctx, func(tx *storage.Tx) error { return tx.DeleteToDevice(q.user, q.device, q.since) })
+}

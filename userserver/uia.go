@@ -1,0 +1,175 @@
+package userserver
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/chancery-im/chancery/internal/id"
+	"github.com/chancery-im/chancery/internal/matrixerr"
+	"github.com/chancery-im/chancery/storage"
+)
+
+// The stages of user-interactive authentication that this server knows.
+const (
+	StagePassword = "m.login.password"
+	StageDummy    = "m.login.dummy"
+	StageToken    = "m.login.registration_token"
+)
+
+// Ask is a request that needs user-interactive authentication.
+type Ask struct {
+	User   string // who asks; "" while registering
+	Action string // method and endpoint
+	Body   []byte // the request without auth: a session is good for this one only
+	Flows  [][]string
+	Auth   *AuthDict
+}
+
+// AuthDict is the auth object of a request.
+type AuthDict struct {
+	Type       string `json:"type"`
+	Session    string `json:"session"`
+	Password   string `json:"password"`
+	User       string `json:"user"`
+	Token      string `json:"token"`
+	Identifier struct {
+		Type string `json:"type"`
+		User string `json:"user"`
+	} `json:"identifier"`
+}
+
+// Interactive checks a request's authentication. It returns the registration token
+// that was used, if any, once a flow is complete; else a 401 error with the flows
+// and the session to go on with.
+func (s *Server) Interactive(ctx context.Context, a Ask) (token string, err error) {
+	sum := sha256.Sum256(a.Body)
+	u := storage.UIA{Session: id.RandomString(s.rand, 18), User: a.User, Action: a.Action, Body: sum[:]}
+	if a.Auth != nil && a.Auth.Session != "" {
+		if u, err = s.uiaSession(ctx, a, sum[:]); err != nil {
+			return "", err
+		}
+	}
+	var failed *matrixerr.Error
+	if a.Auth != nil && a.Auth.Type != "" {
+		err := s.stage(ctx, a, &u)
+		if err != nil && !errors.As(err, &failed) {
+			return "", err
+		}
+	}
+	done := stages(u.Done)
+	for _, flow := range a.Flows {
+		if failed == nil && complete(flow, done) {
+			return tokenOf(u.Done), s.db.Write(ctx, func(tx *storage.Tx) error { return tx.DeleteUIA(u.Session) })
+		}
+	}
+	if err := s.db.Write(ctx, func(tx *storage.Tx) error { return tx.PutUIA(u) }); err != nil {
+		return "", err
+	}
+	return "", challenge(a.Flows, u.Session, done, failed)
+}
+
+// uiaSession is the session of the request, which must be of the same user, the
+// same endpoint and the same body.
+func (s *Server) uiaSession(ctx context.Context, a Ask, body []byte) (u storage.UIA, err error) {
+	err = s.db.Read(ctx, func(tx *storage.ReadTx) error {
+		u, err = tx.UIA(a.Auth.Session)
+		return err
+	})
+	if errors.Is(err, storage.ErrNotFound) || err == nil && (u.User != a.User || u.Action != a.Action) {
+		return u, matrixerr.New(400, "M_UNKNOWN", "The authentication session is not known")
+	}
+	if err == nil && string(u.Body) != string(body) {
+		return u, matrixerr.Forbidden("The request is not the one that this authentication was begun for")
+	}
+	return u, err
+}
+
+// stage tries one stage; a matrixerr.Error says that it failed.
+func (s *Server) stage(ctx context.Context, a Ask, u *storage.UIA) error {
+	known := false
+	for _, f := range a.Flows {
+		known = known || slices.Contains(f, a.Auth.Type)
+	}
+	if !known {
+		return matrixerr.New(400, "M_UNRECOGNIZED", "This stage is in none of the flows")
+	}
+	switch a.Auth.Type {
+	case StagePassword:
+		who := a.Auth.Identifier.User
+		if who == "" {
+			who = a.Auth.User
+		}
+		if who != "" && who != a.User && s.UserID(who) != a.User {
+			return matrixerr.Forbidden("The authentication is for another user")
+		}
+		if err := s.CheckLogin(ctx, a.User, a.Auth.Password); err != nil {
+			return err
+		}
+	case StageToken:
+		good, err := s.TokenGood(ctx, a.Auth.Token)
+		if err != nil {
+			return err
+		}
+		if !good {
+			return matrixerr.New(401, "M_FORBIDDEN", "The registration token is not valid")
+		}
+		u.Done = add(u.Done, StageToken+"="+a.Auth.Token)
+		return nil
+	}
+	u.Done = add(u.Done, a.Auth.Type)
+	return nil
+}
+
+func add(done, stage string) string {
+	if done == "" {
+		return stage
+	}
+	return done + " " + stage
+}
+
+// stages are the names of what is done.
+func stages(done string) []string {
+	out := []string{}
+	for _, f := range strings.Fields(done) {
+		name, _, _ := strings.Cut(f, "=")
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+func tokenOf(done string) string {
+	for _, f := range strings.Fields(done) {
+		if tok, ok := strings.CutPrefix(f, StageToken+"="); ok {
+			return tok
+		}
+	}
+	return ""
+}
+
+func complete(flow, done []string) bool {
+	for _, st := range flow {
+		if !slices.Contains(done, st) {
+			return false
+		}
+	}
+	return true
+}
+
+// challenge is the 401 answer that tells how to go on.
+func challenge(flows [][]string, session string, done []string, failed *matrixerr.Error) error {
+	list := make([]map[string]any, 0, len(flows))
+	for _, f := range flows {
+		list = append(list, map[string]any{"stages": f})
+	}
+	e := matrixerr.New(401, "", "More authentication is needed")
+	e.Extra = map[string]any{"flows": list, "session": session, "params": map[string]any{}, "completed": done}
+	if failed != nil {
+		e.Code, e.Message = failed.Code, failed.Message
+	}
+	return e
+}
