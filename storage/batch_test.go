@@ -221,3 +221,28 @@ func span(from, until int64) string {
 	}
 	return s
 }
+
+func TestAnOutlierThatWasRedactedStaysMarkedWhenItGetsItsPlace(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		r := newRoom(t, db)
+		first := r.message()
+		first.Events[0].New, first.Events[0].Topo, first.Events[0].Flags = false, 0, storage.FlagOutlier
+		commit(t, db, first)
+		prune := r.message()
+		pruned := first.Events[0].JSON
+		prune.Prune = []storage.PruneRow{{Event: first.Events[0].NID, JSON: pruned, By: r.last}}
+		by := r.last
+		commit(t, db, prune)
+		place := r.message()
+		place.Events[0] = first.Events[0]
+		place.Events[0].New, place.Events[0].Topo, place.Events[0].Flags = true, r.topo, 0
+		commit(t, db, place)
+		read(t, db, func(tx *storage.ReadTx) error {
+			got, err := tx.EventByID(r.nid, first.Events[0].Judged.Event().ID())
+			if got.Flags != storage.FlagPruned || got.RedactedBy != by || got.Pos == 0 {
+				t.Errorf("the event is %+v", got)
+			}
+			return err
+		})
+	})
+}

@@ -14,6 +14,7 @@ const (
 	autoCheckpoint = 2000     // pages of 4 KiB
 	longLog        = 64 << 20 // bytes
 	readersWait    = 200 * time.Millisecond
+	patience       = 25 // times longer for a log of four times that length
 )
 
 // keepLogShort runs between two transactions of the committer.
@@ -26,7 +27,11 @@ func (db *DB) keepLogShort() {
 	if err != nil || fi.Size() < db.cutAt {
 		return
 	}
-	held := db.holdReaders()
+	wait := readersWait
+	if fi.Size() > 4*db.longLog {
+		wait *= patience
+	}
+	held := db.holdReaders(wait)
 	defer func() {
 		for _, c := range held {
 			db.readers <- c
@@ -44,9 +49,9 @@ func (db *DB) keepLogShort() {
 	}
 }
 
-// holdReaders takes the reading connections, as many as come free soon.
-func (db *DB) holdReaders() (held []*conn) {
-	ctx, cancel := context.WithTimeout(background, readersWait)
+// holdReaders takes the reading connections, as many as come free in time.
+func (db *DB) holdReaders(wait time.Duration) (held []*conn) {
+	ctx, cancel := context.WithTimeout(background, wait)
 	defer cancel()
 	for len(held) < cap(db.readers) {
 		select {

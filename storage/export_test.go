@@ -14,9 +14,13 @@ func (db *DB) SetFault(fn func(text string) error) { db.writer.fault = fn }
 // LogFile is the file of SQLite's log.
 func (db *DB) LogFile() string { return db.d.logFile() }
 
-// SetLongLog changes the length at which the log is cut, in bytes. Nothing may be
-// waiting to be committed.
-func (db *DB) SetLongLog(n int64) { db.longLog, db.cutAt = n, n }
+// SetLongLog changes the length at which the log is cut, in bytes.
+func (db *DB) SetLongLog(n int64) error {
+	return db.Write(background, func(*Tx) error {
+		db.longLog, db.cutAt = n, n // on the committer's own goroutine
+		return nil
+	})
+}
 
 // ReadRows runs a query of a test.
 func ReadRows(tx *ReadTx, text string, args ...any) ([]string, error) { return tx.texts(text, args...) }

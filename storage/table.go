@@ -52,7 +52,7 @@ var (
 	tableRooms = newTable("rooms", "room_nid bigint, room_id text, version text, rev bigint, state_root bigint, extremities bytea, last_topo bigint, last_pos bigint, bump_pos bigint, joined bigint, invited bigint", "")
 	// An outlier gets its place later: the same number, and the same JSON.
 	tableEvents = newTable("events", "event_nid bigint, room_nid bigint, event_id text, type text, state_key text, sender text, ts bigint, depth bigint, topo bigint, pos bigint, flags bigint, state_before bigint",
-		"ON CONFLICT (event_nid) DO UPDATE SET topo = excluded.topo, pos = excluded.pos, flags = excluded.flags, state_before = excluded.state_before")
+		"ON CONFLICT (event_nid) DO UPDATE SET topo = excluded.topo, pos = excluded.pos, flags = excluded.flags | (events.flags & 8), state_before = excluded.state_before")
 	tableJSON       = newTable("event_json", "event_nid bigint, json bytea", "ON CONFLICT (event_nid) DO NOTHING")
 	tableState      = newTable("current_state", "room_nid bigint, type text, state_key text, event_nid bigint", "ON CONFLICT (room_nid, type, state_key) DO UPDATE SET event_nid = excluded.event_nid")
 	tableMembers    = newTable("memberships", "room_nid bigint, user_id text, membership text, event_nid bigint, pos bigint, forgotten bigint", "ON CONFLICT (room_nid, user_id) DO UPDATE SET membership = excluded.membership, event_nid = excluded.event_nid, pos = excluded.pos, forgotten = 0")
