@@ -1,9 +1,6 @@
 package storage
 
-import (
-	"errors"
-	"fmt"
-)
+import "errors"
 
 // SyncRoom is a room of a user, as /sync needs it.
 type SyncRoom struct {
@@ -15,35 +12,51 @@ type SyncRoom struct {
 }
 
 // SyncRooms are the user's rooms with something that may be new after a position,
-// and all that they are in.
+// and all that they are in, as of position upto.
 func (tx *ReadTx) SyncRooms(user string, since, upto int64) ([]SyncRoom, error) {
 	list, err := collect(tx, `SELECT m.membership, m.pos, m.forgotten, `+roomColumns+` FROM memberships m JOIN rooms r ON r.room_nid = m.room_nid
-		WHERE m.user_id = $1 AND (m.membership = 'join' OR m.pos > $2 OR m.membership IN ('invite', 'knock')) AND m.pos <= $3`,
+		WHERE m.user_id = $1 AND (m.membership = 'join' OR m.pos > $2 OR m.membership IN ('invite', 'knock'))`,
 		func(s scanner) (r SyncRoom, err error) {
 			var ext []byte
 			var forgotten int64
 			err = s.Scan(append([]any{&r.Membership, &r.Pos, &forgotten}, r.Room.dest(&ext)...)...)
 			r.Room.Extremities, r.Forgotten = unpackNIDs(ext), forgotten != 0
 			return r, err
-		}, user, since, upto)
+		}, user, since)
 	if err != nil {
 		return nil, err
 	}
-	for i := range list {
-		r := &list[i]
+	out := list[:0]
+	for _, r := range list {
+		if r.Pos > upto {
+			// What came after the answer's position is the next answer's.
+			if r.Membership, r.Pos, err = tx.membershipAt(user, r.Room.NID, upto); err != nil {
+				return nil, err
+			}
+			if r.Membership == "" {
+				continue
+			}
+		}
 		r.WasAt = r.Membership
-		if r.Pos <= since {
-			continue
+		if r.Pos > since {
+			if r.WasAt, _, err = tx.membershipAt(user, r.Room.NID, since); err != nil {
+				return nil, err
+			}
 		}
-		err := tx.one(`SELECT membership FROM membership_log WHERE user_id = $1 AND room_nid = $2 AND pos <= $3 ORDER BY pos DESC LIMIT 1`,
-			[]any{&r.WasAt}, user, r.Room.NID, since)
-		if errors.Is(err, ErrNotFound) {
-			r.WasAt = ""
-		} else if err != nil {
-			return nil, fmt.Errorf("membership at %d: %w", since, err)
-		}
+		out = append(out, r)
 	}
-	return list, nil
+	return out, nil
+}
+
+// membershipAt is a local user's membership at a position, "" when there was none,
+// and the position of the change that made it.
+func (tx *ReadTx) membershipAt(user string, room, at int64) (membership string, pos int64, err error) {
+	err = tx.one(`SELECT membership, pos FROM membership_log WHERE user_id = $1 AND room_nid = $2 AND pos <= $3 ORDER BY pos DESC LIMIT 1`,
+		[]any{&membership, &pos}, user, room, at)
+	if errors.Is(err, ErrNotFound) {
+		return "", 0, nil
+	}
+	return membership, pos, err
 }
 
 // MemberMoves are others' changes of membership, after a position, in rooms that
