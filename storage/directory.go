@@ -61,5 +61,6 @@ func (tx *Tx) SetPublished(room int64, public bool) error {
 
 // PublishedRooms are the rooms of the directory, the largest first.
 func (tx *ReadTx) PublishedRooms() ([]RoomRow, error) {
-	return collect(tx, `SELECT `+roomColumns+` FROM published p JOIN rooms r ON r.room_nid = p.room_nid ORDER BY r.joined DESC, r.room_nid`, scanRoom)
+	return collect(tx, `SELECT `+roomColumns+` FROM published p CROSS JOIN rooms r
+		WHERE r.room_nid = p.room_nid ORDER BY r.joined DESC, r.room_nid`, scanRoom) // CROSS: SQLite begins with the shorter table
 }

@@ -116,3 +116,9 @@ func Plan(tx *ReadTx, text string) ([]string, error) {
 	}
 	return out, rows.Err()
 }
+
+// Prepare asks the database whether it understands a statement.
+func Prepare(tx *ReadTx, text string) error {
+	_, err := tx.c.stmt(text)
+	return err
+}
