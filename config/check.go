@@ -26,9 +26,6 @@ func (r *reader) check(c *Config) {
 	if s := c.Registration.SharedSecret; s != "" && (len(s) < 16 || placeholder(s.Reveal())) {
 		r.complain("registration.shared_secret", "at least 16 characters that nobody can guess are needed")
 	}
-	if n := c.Registration.MinPassword; n < 1 || n > 512 {
-		r.complain("registration.min_password", "a number from 1 to 512 is needed")
-	}
 	if event.RulesOf(event.Version(c.Rooms.DefaultVersion)) == nil {
 		r.complain("rooms.default_version", "%q is not a room version of this server", c.Rooms.DefaultVersion)
 	}
@@ -38,6 +35,10 @@ func (r *reader) check(c *Config) {
 	r.readable("egress.ca_cert", c.Egress.CACert)
 	if c.Media.MaxUpload <= 0 {
 		r.complain("media.max_upload", "must be more than nothing")
+	}
+	r.oneOf("push.mode", c.Push.Mode, ModeOff, ModeList, ModeOpen)
+	if c.Push.Mode == ModeList && len(c.Push.Gateways) == 0 {
+		r.complain("push.gateways", "mode list needs at least one host")
 	}
 	r.checkMail(&c.Mail)
 	r.checkWellKnown(&c.WellKnown)
@@ -157,8 +158,8 @@ func (r *reader) checkRates(l *RateLimits) {
 }
 
 func (r *reader) checkFederation(f *Federation) {
-	r.oneOf("federation.mode", f.Mode, FederationOff, FederationList, FederationOpen)
-	if f.Mode == FederationList && len(f.Peers) == 0 {
+	r.oneOf("federation.mode", f.Mode, ModeOff, ModeList, ModeOpen)
+	if f.Mode == ModeList && len(f.Peers) == 0 {
 		r.complain("federation.peers", "mode list needs at least one server")
 	}
 	for i, p := range f.Peers {

@@ -45,6 +45,10 @@ type Config struct {
 	// Previews of links in messages. The server then fetches pages that users name.
 	URLPreviews URLPreviews `yaml:"url_previews"`
 
+	// Notifications for phones. They go through gateways that the apps' makers run,
+	// and that the apps name.
+	Push Push `yaml:"push"`
+
 	// The mail server that sends what the server has to say by mail.
 	Mail Mail `yaml:"mail"`
 
@@ -114,9 +118,6 @@ type Registration struct {
 
 	// A file that holds the secret, in place of shared_secret.
 	SharedSecretFile string `yaml:"shared_secret_file"`
-
-	// The fewest characters of a password.
-	MinPassword int `yaml:"min_password"`
 }
 
 // Rooms is what holds for rooms.
@@ -176,11 +177,11 @@ type RateLimits struct {
 	Federation Rate `yaml:"federation"`
 }
 
-// Federation modes.
+// Modes of federation and of push gateways.
 const (
-	FederationOff  = "off"
-	FederationList = "list"
-	FederationOpen = "open"
+	ModeOff  = "off"
+	ModeList = "list"
+	ModeOpen = "open"
 )
 
 // Federation says which servers are talked to.
@@ -245,6 +246,15 @@ type URLPreviews struct {
 	DenyHosts []string `yaml:"deny_hosts"`
 }
 
+// Push says which push gateways are told of notifications.
+type Push struct {
+	// off: none. list: those of the list below. open: whichever an app names.
+	Mode string `yaml:"mode"`
+
+	// Host names of the gateways of mode list, like matrix.org for Element's.
+	Gateways []string `yaml:"gateways"`
+}
+
 // Mail is the way to the mail server.
 type Mail struct {
 	// Host of the mail server. Empty: no mail is sent.
@@ -304,7 +314,7 @@ func Default() Config {
 	return Config{
 		DataDir:      "./chancery-data",
 		Listeners:    Listeners{Client: "127.0.0.1:8008", TrustedProxies: []string{"127.0.0.1", "::1"}},
-		Registration: Registration{Mode: RegistrationClosed, MinPassword: 8},
+		Registration: Registration{Mode: RegistrationClosed},
 		Rooms:        Rooms{DefaultVersion: "12", Publish: true},
 		RateLimits: RateLimits{
 			Enabled:      true,
@@ -320,10 +330,10 @@ func Default() Config {
 			KeyQueries:   Rate{20, 100},
 			Federation:   Rate{50, 200},
 		},
-		Federation:  Federation{Mode: FederationOff},
-		Media:       Media{MaxUpload: 50 << 20},
-		URLPreviews: URLPreviews{},
-		Mail:        Mail{Port: 587, RequireTLS: true},
-		Log:         Log{Level: "info", Format: "text"},
+		Federation: Federation{Mode: ModeOff},
+		Media:      Media{MaxUpload: 50 << 20},
+		Push:       Push{Mode: ModeOff},
+		Mail:       Mail{Port: 587, RequireTLS: true},
+		Log:        Log{Level: "info", Format: "text"},
 	}
 }

@@ -69,7 +69,7 @@ func TestTheSmallestConfigurationIsAName(t *testing.T) {
 	if bad != "" {
 		t.Fatal(bad)
 	}
-	if c.Federation.Mode != FederationOff || c.Registration.Mode != RegistrationClosed || c.URLPreviews.Enabled || c.Registration.Guests {
+	if c.Federation.Mode != ModeOff || c.Registration.Mode != RegistrationClosed || c.URLPreviews.Enabled || c.Push.Mode != ModeOff || c.Registration.Guests {
 		t.Errorf("the defaults are not closed: %+v", c)
 	}
 	if !strings.HasPrefix(c.Listeners.Client, "127.0.0.1:") {
