@@ -1,0 +1,28 @@
+package clientapi
+
+// keyRoutes are the endpoints of keys, messages to devices, and backups.
+func (a *API) keyRoutes() []route {
+	return []route{
+		{"POST", "/keys/query", members, medium, a.keysQuery},
+		{"POST", "/keys/claim", members, medium, a.keysClaim},
+		{"POST", "/keys/upload", members, large, a.keysUpload},
+		{"PUT", "/sendToDevice/{type}/{txnID}", members, large, a.sendToDevice},
+		{"GET", "/keys/changes", members, none, a.keysChanges},
+		{"POST", "/keys/device_signing/upload", members, medium, a.deviceSigningUpload},
+		{"POST", "/keys/signatures/upload", members, medium, a.signaturesUpload},
+		{"POST", "/room_keys/version", members, medium, a.newBackup},
+		{"GET", "/room_keys/version", members, none, a.getBackup},
+		{"GET", "/room_keys/version/{version}", members, none, a.getBackup},
+		{"PUT", "/room_keys/version/{version}", members, medium, a.putBackup},
+		{"DELETE", "/room_keys/version/{version}", members, none, a.deleteBackup},
+		{"PUT", "/room_keys/keys", members, large, a.putRoomKeys},
+		{"PUT", "/room_keys/keys/{room}", members, large, a.putRoomKeys},
+		{"PUT", "/room_keys/keys/{room}/{session}", members, medium, a.putRoomKeys},
+		{"GET", "/room_keys/keys", members, none, a.getRoomKeys},
+		{"GET", "/room_keys/keys/{room}", members, none, a.getRoomKeys},
+		{"GET", "/room_keys/keys/{room}/{session}", members, none, a.getRoomKeys},
+		{"DELETE", "/room_keys/keys", members, none, a.deleteRoomKeys},
+		{"DELETE", "/room_keys/keys/{room}", members, none, a.deleteRoomKeys},
+		{"DELETE", "/room_keys/keys/{room}/{session}", members, none, a.deleteRoomKeys},
+	}
+}

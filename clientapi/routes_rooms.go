@@ -1,0 +1,41 @@
+package clientapi
+
+// roomRoutes are the endpoints of rooms, those of every day first.
+func (a *API) roomRoutes() []route {
+	return []route{
+		{"PUT", "/rooms/{roomID}/send/{type}/{txnID}", guests, body, a.send},
+		{"GET", "/rooms/{roomID}/messages", guests, none, a.page},
+		{"PUT", "/rooms/{roomID}/state/{type}/{key}", guests, body, a.putState},
+		{"PUT", "/rooms/{roomID}/state/{type}/", guests, body, a.putState},
+		{"PUT", "/rooms/{roomID}/state/{type}", guests, body, a.putState},
+		{"GET", "/rooms/{roomID}/state/{type}/{key}", guests, none, a.getStateEvent},
+		{"GET", "/rooms/{roomID}/state/{type}/", guests, none, a.getStateEvent},
+		{"GET", "/rooms/{roomID}/state/{type}", guests, none, a.getStateEvent},
+		{"GET", "/rooms/{roomID}/state", guests, none, a.getState},
+		{"GET", "/rooms/{roomID}/event/{eventID}", guests, none, a.getEvent},
+		{"GET", "/rooms/{roomID}/context/{eventID}", guests, none, a.context},
+		{"GET", "/rooms/{roomID}/members", guests, none, a.members},
+		{"GET", "/rooms/{roomID}/joined_members", members, none, a.joinedMembers},
+		{"PUT", "/rooms/{roomID}/redact/{eventID}/{txnID}", members, body, a.redact},
+		{"GET", "/joined_rooms", members, none, a.joinedRooms},
+		{"POST", "/createRoom", members, medium, a.createRoom},
+		{"POST", "/join/{room}", guests, small, a.join},
+		{"POST", "/rooms/{room}/join", guests, small, a.join},
+		{"POST", "/knock/{room}", members, small, a.knock},
+		{"POST", "/rooms/{roomID}/invite", members, small, a.invite},
+		{"POST", "/rooms/{roomID}/leave", guests, small, a.leave},
+		{"POST", "/rooms/{roomID}/kick", members, small, a.kick},
+		{"POST", "/rooms/{roomID}/ban", members, small, a.ban},
+		{"POST", "/rooms/{roomID}/unban", members, small, a.unban},
+		{"POST", "/rooms/{roomID}/forget", guests, small, a.forget},
+		{"POST", "/rooms/{roomID}/upgrade", members, small, a.upgrade},
+		{"GET", "/rooms/{roomID}/aliases", members, none, a.roomAliases},
+		{"GET", "/directory/room/{alias}", anyone, none, a.getAlias},
+		{"PUT", "/directory/room/{alias}", members, small, a.putAlias},
+		{"DELETE", "/directory/room/{alias}", members, none, a.deleteAlias},
+		{"GET", "/directory/list/room/{roomID}", anyone, none, a.getVisibility},
+		{"PUT", "/directory/list/room/{roomID}", members, small, a.putVisibility},
+		{"GET", "/publicRooms", anyone, none, a.publicRooms},
+		{"POST", "/publicRooms", guests, small, a.searchPublicRooms},
+	}
+}
