@@ -8,6 +8,7 @@ package syncapi
 import (
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -28,8 +29,7 @@ type Options struct {
 	Users *userserver.Server
 	Bell  *notify.Bell
 	Clock func() time.Time
-	// Timer makes the timer of a long-poll.
-	Log *logrus.Entry
+	Log   *logrus.Entry
 }
 
 // API serves /sync.
@@ -42,6 +42,7 @@ type API struct {
 	hub   *hub
 	epoch int64
 	stop  chan struct{}
+	end   sync.Once
 	quiet func()
 }
 
@@ -55,15 +56,17 @@ func New(o Options) *API {
 
 // Close lets every waiting request answer at once.
 func (a *API) Close() {
-	a.quiet()
-	close(a.stop)
+	a.end.Do(func() {
+		a.quiet()
+		close(a.stop)
+	})
 }
 
 // Register hangs up the routes.
 func (a *API) Register(r *mux.Router) {
 	budget := httpjson.Budget{Time: maxWait + time.Minute}
 	for _, v := range []string{"v3", "r0"} {
-		r.Handle("/_matrix/client/"+v+"/sync", httpjson.Wrap(a.sync, budget, a.log)).Methods(http.MethodGet, http.MethodOptions)
+		r.Handle("/_matrix/client/"+v+"/sync", httpjson.Wrap(a.serveSync, budget, a.log)).Methods(http.MethodGet, http.MethodOptions)
 	}
 }
 

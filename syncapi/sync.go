@@ -34,7 +34,7 @@ func (q *request) reader() roomserver.Reader {
 
 // GET /_matrix/client/v3/sync: what is new since a token. With nothing new it
 // waits until there is, or until the timeout.
-func (a *API) sync(r *http.Request) (any, error) {
+func (a *API) serveSync(r *http.Request) (any, error) {
 	q, err := a.parse(r)
 	if err != nil {
 		return nil, err

@@ -110,8 +110,12 @@ func (r *crashRun) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.srv = &server{binary: binary, folder: filepath.Join(medium, "data"), addr: addr, log: log}
+	r.srv = &server{binary: binary, folder: filepath.Join(medium, "data"), config: filepath.Join(r.folder, "bench.yaml"), addr: addr, log: log}
 	if err := os.MkdirAll(r.srv.folder, 0o700); err != nil {
+		return err
+	}
+	// The folder is the operator's: it was there long before the accident.
+	if err := syncFolder(medium); err != nil {
 		return err
 	}
 	if r.db == "postgres" {
@@ -130,6 +134,15 @@ func (r *crashRun) prepare(ctx context.Context) error {
 		return err
 	}
 	return r.populate(ctx)
+}
+
+func syncFolder(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
 }
 
 func (r *crashRun) plug() (err error) {

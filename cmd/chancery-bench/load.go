@@ -84,7 +84,7 @@ func (r *loadRun) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.srv = &server{binary: binary, folder: filepath.Join(r.folder, "data"), addr: addr, log: log}
+	r.srv = &server{binary: binary, folder: filepath.Join(r.folder, "data"), config: filepath.Join(r.folder, "bench.yaml"), addr: addr, log: log}
 	if err := os.MkdirAll(r.srv.folder, 0o700); err != nil {
 		return err
 	}

@@ -71,7 +71,11 @@ func newPostgres(folder, socket string, log *os.File) (*postgres, error) {
 }
 
 func (p *postgres) command(name string, args ...string) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(p.bin, name), args...)
+	path := filepath.Join(p.bin, name)
+	if _, err := os.Stat(path); err != nil {
+		path = name // a client program, which may live elsewhere
+	}
+	cmd := exec.Command(path, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.owner, Setpgid: true}
 	cmd.Dir = "/"
 	return cmd

@@ -142,7 +142,10 @@ func (r *loadRun) states(ctx context.Context) error {
 			name string
 			op   func(i int) error
 		}{
-			{"message", func(i int) error { _, err := owner.send(ctx, room, fmt.Sprintf("s%d.%d", size, i), "hello"); return err }},
+			{"message", func(i int) error {
+				_, err := owner.send(ctx, room, fmt.Sprintf("s%d.%d", size, i), "hello")
+				return err
+			}},
 			{"state change", func(i int) error {
 				_, err := owner.state(ctx, room, "org.example.entry", "key"+strconv.Itoa(i%size), map[string]int{"n": -i - 1})
 				return err

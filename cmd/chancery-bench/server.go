@@ -19,6 +19,7 @@ type server struct {
 	binary string
 	folder string // data folder
 	dbURI  string // "" for SQLite
+	config string // path of the configuration
 	addr   string
 	log    *os.File
 	cmd    *exec.Cmd
@@ -39,10 +40,9 @@ func freeAddr() (string, error) {
 
 // configure writes a configuration for measuring: open registration, no rate
 // limits, loopback only.
-func (s *server) configure() (string, error) {
-	path := filepath.Join(s.folder, "bench.yaml")
+func (s *server) configure() error {
 	text := fmt.Sprintf(benchConfig, s.folder, s.addr, s.dbURI)
-	return path, os.WriteFile(path, []byte(text), 0o600)
+	return os.WriteFile(s.config, []byte(text), 0o600)
 }
 
 const benchConfig = `server_name: bench.test
@@ -61,11 +61,10 @@ log:
 
 // start runs the server and returns when it answers.
 func (s *server) start(ctx context.Context) error {
-	path, err := s.configure()
-	if err != nil {
+	if err := s.configure(); err != nil {
 		return err
 	}
-	s.cmd = exec.Command(s.binary, "serve", "--config", path)
+	s.cmd = exec.Command(s.binary, "serve", "--config", s.config)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := s.cmd.Start(); err != nil {

@@ -40,7 +40,7 @@ func New(seed uint64) *Disk {
 	return d
 }
 
-// item is a *file, *folder or *link.
+// item is a *file, *folder, *link or *special.
 type item interface{ attr() *attributes }
 
 type attributes struct {
@@ -70,9 +70,16 @@ type link struct {
 	target string
 }
 
-func (f *file) attr() *attributes   { return &f.attributes }
-func (f *folder) attr() *attributes { return &f.attributes }
-func (l *link) attr() *attributes   { return &l.attributes }
+// special is a socket or a pipe: a name with nothing to lose.
+type special struct {
+	attributes
+	kind uint32
+}
+
+func (s *special) attr() *attributes { return &s.attributes }
+func (f *file) attr() *attributes    { return &f.attributes }
+func (f *folder) attr() *attributes  { return &f.attributes }
+func (l *link) attr() *attributes    { return &l.attributes }
 
 func (d *Disk) attributes(mode, uid, gid uint32) attributes {
 	d.nextID++
@@ -221,7 +228,9 @@ func (n *node) enter() syscall.Errno {
 func (n *node) exit() { n.disk.mu.Unlock() }
 
 func kind(it item) uint32 {
-	switch it.(type) {
+	switch it := it.(type) {
+	case *special:
+		return it.kind
 	case *folder:
 		return syscall.S_IFDIR
 	case *link:

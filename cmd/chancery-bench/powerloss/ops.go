@@ -30,6 +30,7 @@ var (
 	_ fs.NodeLinker     = (*node)(nil)
 	_ fs.NodeAllocater  = (*node)(nil)
 	_ fs.NodeStatfser   = (*node)(nil)
+	_ fs.NodeMknoder    = (*node)(nil)
 	_ fs.NodeFlusher    = (*node)(nil)
 )
 
@@ -177,6 +178,21 @@ func (n *node) Create(ctx context.Context, name string, _ uint32, mode uint32, o
 	f := &file{attributes: n.disk.attributes(mode, uid, gid), dirty: map[int64]bool{}}
 	n.it.(*folder).names[name] = f
 	return n.child(ctx, f, out), nil, 0, 0
+}
+
+func (n *node) Mknod(ctx context.Context, name string, mode, _ uint32, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
+	if e := n.enter(); e != 0 {
+		return nil, e
+	}
+	defer n.exit()
+	dir := n.it.(*folder)
+	if _, taken := dir.names[name]; taken {
+		return nil, syscall.EEXIST
+	}
+	uid, gid := caller(ctx)
+	s := &special{n.disk.attributes(mode, uid, gid), mode & syscall.S_IFMT}
+	dir.names[name] = s
+	return n.child(ctx, s, out), 0
 }
 
 func (n *node) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
