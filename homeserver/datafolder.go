@@ -9,12 +9,14 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
 	"github.com/chancery-im/chancery/internal/signingkeys"
 )
 
-// privateFolder refuses a data folder that others may enter. One that is not there
-// yet is made by storage, 0700 and durably.
-func privateFolder(dir string) error {
+// privateFolder shuts the data folder to others. One that is not there yet is made
+// by storage, 0700 and durably.
+func privateFolder(dir string, log *logrus.Entry) error {
 	fi, err := os.Stat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -22,9 +24,13 @@ func privateFolder(dir string) error {
 	if err != nil {
 		return err
 	}
-	if fi.IsDir() && fi.Mode().Perm()&0o077 != 0 {
-		return fmt.Errorf("%s: others may enter the data folder (mode %#o); make it 0700", dir, fi.Mode().Perm())
+	if !fi.IsDir() || fi.Mode().Perm()&0o077 == 0 {
+		return nil
 	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return fmt.Errorf("others may enter the data folder (mode %#o), and it cannot be made 0700: %w", fi.Mode().Perm(), err)
+	}
+	log.Warnf("others could enter the data folder %s (mode %#o); it is 0700 now", dir, fi.Mode().Perm())
 	return nil
 }
 

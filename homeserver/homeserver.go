@@ -68,7 +68,7 @@ type Homeserver struct {
 func New(ctx context.Context, cfg *config.Config, o Options) (*Homeserver, error) {
 	o = o.orReal()
 	h := &Homeserver{Config: cfg, Egress: o.Egress, clock: o.Clock, log: o.Log}
-	if err := privateFolder(cfg.DataDir); err != nil {
+	if err := privateFolder(cfg.DataDir, o.Log); err != nil {
 		return nil, err
 	}
 	bell := notify.NewBell()
