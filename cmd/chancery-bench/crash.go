@@ -61,9 +61,15 @@ func (r *crashRun) run(ctx context.Context) (err error) {
 	r.ledger = newLedger()
 	fmt.Printf("crash: %s, power=%v, %d rounds, seed %d\n", r.db, r.power, r.rounds, r.seed)
 	if err := r.prepare(ctx); err != nil {
+		r.printLog()
 		return err
 	}
-	defer r.cleanup()
+	defer func() {
+		if err != nil {
+			r.printLog()
+		}
+		r.cleanup()
+	}()
 	for i := range r.rounds {
 		if err := r.round(ctx, i); err != nil {
 			return fmt.Errorf("round %d: %w (seed %d)", i, err, r.seed)
@@ -98,6 +104,7 @@ func (r *crashRun) prepare(ctx context.Context) error {
 	}
 	if r.power {
 		r.disk = powerloss.New(r.seed)
+		r.disk.Journal = r.db == "postgres"
 		if err := r.plug(); err != nil {
 			return err
 		}
@@ -114,10 +121,6 @@ func (r *crashRun) prepare(ctx context.Context) error {
 	if err := os.MkdirAll(r.srv.folder, 0o700); err != nil {
 		return err
 	}
-	// The folder is the operator's: it was there long before the accident.
-	if err := syncFolder(medium); err != nil {
-		return err
-	}
 	if r.db == "postgres" {
 		if r.pg, err = newPostgres(filepath.Join(medium, "pg"), filepath.Join(r.folder, "socket"), log); err != nil {
 			return err
@@ -129,6 +132,10 @@ func (r *crashRun) prepare(ctx context.Context) error {
 			return err
 		}
 		r.srv.dbURI = r.pg.uri("chancery")
+	}
+	// These folders are the operator's: they were there long before the accident.
+	if err := syncFolder(medium); err != nil {
+		return err
 	}
 	if err := r.srv.start(ctx); err != nil {
 		return err
@@ -269,6 +276,12 @@ func (r *crashRun) sender(ctx context.Context, round, i int) error {
 		}
 	}
 	return nil
+}
+
+// printLog shows the end of what server and database had to say.
+func (r *crashRun) printLog() {
+	raw, _ := os.ReadFile(filepath.Join(r.folder, "server.log"))
+	fmt.Fprintf(os.Stderr, "%s\n", raw[max(0, len(raw)-4000):])
 }
 
 func (r *crashRun) cleanup() {

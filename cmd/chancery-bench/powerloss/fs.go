@@ -24,6 +24,12 @@ const pageSize = 4096
 
 // Disk is the medium: it outlives mounts.
 type Disk struct {
+	// Journal makes every sync write the names of all folders too, as file systems
+	// with one journal for metadata do (ext4, XFS), and as PostgreSQL expects of
+	// them. Without it only the sync of a folder keeps its names, which is all that
+	// POSIX promises.
+	Journal bool
+
 	mu     sync.Mutex
 	rand   *rand.Rand
 	root   *folder
@@ -188,6 +194,24 @@ func (d *Disk) sync(f *file) {
 	}
 	clear(f.dirty)
 	f.resized = false
+	d.journal()
+}
+
+// journal makes all names durable, if this disk has a journal.
+func (d *Disk) journal() {
+	if d.Journal {
+		keepNames(d.root)
+	}
+}
+
+func keepNames(f *folder) {
+	f.durable = make(map[string]item, len(f.names))
+	for name, it := range f.names {
+		f.durable[name] = it
+		if sub, ok := it.(*folder); ok {
+			keepNames(sub)
+		}
+	}
 }
 
 func (d *Disk) syncFolder(f *folder) {
@@ -196,6 +220,7 @@ func (d *Disk) syncFolder(f *folder) {
 	for name, it := range f.names {
 		f.durable[name] = it
 	}
+	d.journal()
 }
 
 // Mount shows the disk at dir until Unmount. Only root can: it needs no helper
