@@ -262,7 +262,7 @@ func (d *Dialer) Lookup(ctx context.Context, p Purpose, host string) ([]netip.Ad
 		return nil, err
 	}
 	list := []netip.Addr{}
-	if a, err := netip.ParseAddr(host); err == nil {
+	if a, err := netip.ParseAddr(strings.TrimSuffix(host, ".")); err == nil {
 		list = append(list, a)
 	} else if list, err = d.names.LookupNetIP(ctx, "ip", host); err != nil {
 		return nil, err
