@@ -158,18 +158,3 @@ func TestEveryTextColumnOfPostgresIsComparedAsBytes(t *testing.T) {
 		return err
 	})
 }
-
-// TestEveryNumericKeyOfSQLiteIsTheRowNumber: a key of another type than INTEGER is a
-// second tree beside the table.
-func TestEveryNumericKeyOfSQLiteIsTheRowNumber(t *testing.T) {
-	db := storagetest.SQLite(t).Open(t)
-	read(t, db, func(tx *storage.ReadTx) error {
-		bad, err := storage.ReadRows(tx, `SELECT m.name || '.' || c.name FROM sqlite_schema m, pragma_table_info(m.name) c
-			WHERE m.type = 'table' AND c.pk = 1 AND c.type = 'BIGINT'
-			AND NOT EXISTS (SELECT 1 FROM pragma_table_info(m.name) o WHERE o.pk = 2)`)
-		if len(bad) > 0 {
-			t.Errorf("not INTEGER: %v", bad)
-		}
-		return err
-	})
-}
