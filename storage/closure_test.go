@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/chancery-im/chancery/internal/authrules"
 	"github.com/chancery-im/chancery/storage"
 	"github.com/chancery-im/chancery/storage/storagetest"
 )
@@ -74,5 +75,22 @@ func TestAPanicInAClosureReachesItsOwnerAsAnError(t *testing.T) {
 			t.Error("acknowledged, although the closure panicked")
 		}
 		newRoom(t, db)
+	})
+}
+
+func TestAnEventThatNobodyJudgedReachesItsOwnerAsAnError(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		r, other := newRoom(t, db), newRoom(t, db)
+		s := r.message()
+		s.Events[0].Judged = authrules.Judged{}
+		release := hold(db)
+		bad, good := db.Commit(s), db.Commit(other.message())
+		release()
+		if err := bad.Wait(ctx); err == nil {
+			t.Error("stored an event that nobody judged")
+		}
+		if err := good.Wait(ctx); err != nil {
+			t.Errorf("its neighbour got %v", err)
+		}
 	})
 }

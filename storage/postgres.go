@@ -70,8 +70,8 @@ func (d *postgresDialect) durable(ctx context.Context, c *sql.Conn) error {
 			return fmt.Errorf("storage: asking PostgreSQL for %s: %w", setting.name, err)
 		}
 		if v == "off" {
-			return fmt.Errorf("storage: PostgreSQL runs with %s=off, so %s; set it to on, for the server and for the database and role %s",
-				setting.name, setting.why, "that this server uses")
+			return fmt.Errorf("storage: PostgreSQL runs with %s=off, so %s; set it to on, for the server and for the database and role that are used",
+				setting.name, setting.why)
 		}
 		d.commit = v // synchronous_commit is the last
 	}

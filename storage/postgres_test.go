@@ -4,8 +4,10 @@ import (
 	"database/sql"
 	"errors"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chancery-im/chancery/storage"
 	"github.com/chancery-im/chancery/storage/storagetest"
@@ -51,12 +53,47 @@ func TestPostgresThatForgetsIsRefused(t *testing.T) {
 	p.Open(t)
 }
 
+// withServerSetting changes a setting of the whole server until the test's end.
+func withServerSetting(t *testing.T, p storagetest.Place, name, value string) {
+	t.Helper()
+	if os.Getenv("CHANCERY_TEST_POSTGRES") != "" {
+		t.Skip("the server is not ours to change")
+	}
+	become := func(want string) {
+		t.Helper()
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for range 500 { // until a new session has it
+			db, err := sql.Open("postgres", p.URI)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got string
+			err = db.QueryRow("SHOW " + name).Scan(&got)
+			db.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got == want {
+				return
+			}
+			<-tick.C
+		}
+		t.Fatalf("%s did not become %s", name, want)
+	}
+	asAdmin(t, p, "ALTER SYSTEM SET "+name+" = "+value, "SELECT pg_reload_conf()")
+	t.Cleanup(func() {
+		asAdmin(t, p, "ALTER SYSTEM RESET "+name, "SELECT pg_reload_conf()")
+		become("on")
+	})
+	become(value)
+}
+
 // TestALaterChangeOfPostgresDoesNotReachTheWriter: the session's setting is pinned.
 func TestALaterChangeOfPostgresDoesNotReachTheWriter(t *testing.T) {
 	p := storagetest.Postgres(t)
 	db := p.Open(t)
-	asAdmin(t, p, "ALTER SYSTEM SET synchronous_commit = off", "SELECT pg_reload_conf()")
-	defer asAdmin(t, p, "ALTER SYSTEM RESET synchronous_commit", "SELECT pg_reload_conf()")
+	withServerSetting(t, p, "synchronous_commit", "off")
 	err := db.Write(ctx, func(tx *storage.Tx) error {
 		v, err := storage.ReadRows(&tx.ReadTx, "SHOW synchronous_commit")
 		if err == nil && v[0] != "on" {
@@ -67,6 +104,23 @@ func TestALaterChangeOfPostgresDoesNotReachTheWriter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	db.Close()
+	if _, err := storage.Open(ctx, p.Options()); err == nil || !strings.Contains(err.Error(), "synchronous_commit=off") {
+		t.Errorf("opened again: %v", err)
+	}
+}
+
+func TestPostgresWithoutFsyncIsRefused(t *testing.T) {
+	p := storagetest.Postgres(t)
+	for _, name := range []string{"full_page_writes", "fsync"} {
+		t.Run(name, func(t *testing.T) {
+			withServerSetting(t, p, name, "off")
+			if _, err := storage.Open(ctx, p.Options()); err == nil || !strings.Contains(err.Error(), name+"=off") {
+				t.Errorf("opened with %s=off: %v", name, err)
+			}
+		})
+	}
+	p.Open(t)
 }
 
 func TestALostConnectionIsReplaced(t *testing.T) {

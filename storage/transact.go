@@ -91,6 +91,7 @@ func (db *DB) inDoubt(batch []*Pending, cause error) error {
 
 // fill writes the rows of all sets, then runs their closures.
 func (db *DB) fill(tx *Tx, batch []*Pending) (spoiler *Pending, err error) {
+	defer guard(&err)
 	r := newRows(tx)
 	for _, p := range batch {
 		if p.set.ofRoom() {
@@ -124,12 +125,7 @@ func closures(tx *Tx, p *Pending) (err error) {
 	if len(p.set.Do) == 0 {
 		return nil
 	}
-	defer func() {
-		// A mistake in one request must not end the committer, and with it all.
-		if r := recover(); r != nil {
-			err = fmt.Errorf("storage: a write panicked: %v\n%s", r, debug.Stack())
-		}
-	}()
+	defer guard(&err)
 	tx.ring = notify.Ring{}
 	before := tx.next
 	for _, fn := range p.set.Do {
@@ -148,4 +144,12 @@ func closures(tx *Tx, p *Pending) (err error) {
 		p.ring.Pos = tx.next
 	}
 	return nil
+}
+
+// guard turns a panic into an error: a mistake in one request must not end the
+// committer, and with it all.
+func guard(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("storage: a write panicked: %v\n%s", r, debug.Stack())
+	}
 }

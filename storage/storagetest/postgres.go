@@ -107,7 +107,7 @@ func unprivileged() (*syscall.Credential, error) {
 // keeper runs the server until its input ends, which it does with this process,
 // however that ends; then it removes the folder.
 const keeper = `trap '' INT TERM
-"$1/postgres" -D "$2/data" -k "$2" -c fsync=on -c listen_addresses= -c max_connections=80 \
+"$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c max_connections=80 \
 	-c shared_buffers=32MB -c max_wal_size=256MB -c autovacuum=off >"$2/log" 2>&1 </dev/null &
 pid=$!
 read -r _
