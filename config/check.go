@@ -23,8 +23,8 @@ func (r *reader) check(c *Config) {
 	r.checkName(c)
 	r.checkListeners(&c.Listeners)
 	r.oneOf("registration.mode", c.Registration.Mode, RegistrationClosed, RegistrationToken, RegistrationOpen)
-	if s := c.Registration.SharedSecret; s != "" && (len(s) < 16 || placeholder(s.Reveal())) {
-		r.complain("registration.shared_secret", "at least 16 characters that nobody can guess are needed")
+	if s := c.Registration.SharedSecret; s != "" && (len(s) < 8 || placeholder(s.Reveal())) {
+		r.complain("registration.shared_secret", "it can be guessed; take a long random one (openssl rand -hex 32)")
 	}
 	if event.RulesOf(event.Version(c.Rooms.DefaultVersion)) == nil {
 		r.complain("rooms.default_version", "%q is not a room version of this server", c.Rooms.DefaultVersion)
@@ -63,13 +63,12 @@ func (r *reader) checkName(c *Config) {
 
 // placeholder reports whether a secret is one that stands in examples.
 func placeholder(s string) bool {
-	s = strings.ToLower(s)
-	for _, word := range []string{"changeme", "change_me", "change-me", "secret", "password", "example", "<", "xxxx"} {
-		if strings.Contains(s, word) && len(s) < 32 {
-			return true
-		}
+	plain := strings.NewReplacer("-", "", "_", "", " ", "", "!", "", ".", "").Replace(strings.ToLower(s))
+	switch plain {
+	case "changeme", "changethis", "secret", "password", "sharedsecret", "yoursecret", "yoursecrethere", "example", "insertsecrethere":
+		return true
 	}
-	return strings.Trim(s, s[:1]) == ""
+	return plain == "" || strings.ContainsAny(s, "<>") || strings.Count(plain, plain[:1]) == len(plain)
 }
 
 func (r *reader) checkListeners(l *Listeners) {

@@ -133,7 +133,7 @@ func TestHardening_D07_SecretsAreNotPrinted(t *testing.T) {
 }
 
 func TestHardening_A04_APlaceholderSecretIsRefused(t *testing.T) {
-	for _, s := range []string{"short", "CHANGEME-CHANGEME", "aaaaaaaaaaaaaaaaaaaa", "<your secret here>"} {
+	for _, s := range []string{"short", "CHANGE_ME", "shared-secret", "aaaaaaaaaaaaaaaaaaaa", "<your secret here>"} {
 		if _, bad := parse(t, "server_name: a.org\nregistration:\n  shared_secret: \""+s+"\"\n"); !strings.Contains(bad, "registration.shared_secret") {
 			t.Errorf("%q passes", s)
 		}

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gorilla/mux"
 	"github.com/sirupsen/logrus"
 
 	"github.com/chancery-im/chancery/adminapi"
@@ -55,6 +56,8 @@ type Homeserver struct {
 	// Public is the API of clients and servers; Admin that of administrators with a
 	// token; Trusted the same for who is an administrator because of how they came.
 	Public, Admin, Trusted http.Handler
+
+	public, administration *mux.Router
 
 	clock func() time.Time
 	log   *logrus.Entry

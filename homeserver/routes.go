@@ -2,6 +2,7 @@ package homeserver
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/gorilla/mux"
 
@@ -22,6 +23,7 @@ func (h *Homeserver) hang(client *clientapi.API, admin *adminapi.API, prefix str
 	}
 	admin.Register(administration)
 	admin.RegisterTrusted(trusted)
+	h.public, h.administration = public, administration
 	h.Public, h.Admin, h.Trusted = h.front(public, prefix+"p"), h.front(administration, prefix+"a"), h.front(trusted, prefix+"t")
 }
 
@@ -37,4 +39,36 @@ func (h *Homeserver) router() *mux.Router {
 
 func (h *Homeserver) front(next http.Handler, prefix string) http.Handler {
 	return forwarded(httpjson.Front(next, prefix, h.clock, h.log), h.Config.Listeners.TrustedProxies)
+}
+
+// Route is one endpoint that is mounted, with its path as the router has it.
+type Route struct{ Method, Path string }
+
+// Routes lists what is mounted, without OPTIONS, on the public listeners and on
+// that of the administrators.
+func (h *Homeserver) Routes() (public, administration []Route, err error) {
+	if public, err = routesOf(h.public); err == nil {
+		administration, err = routesOf(h.administration)
+	}
+	return public, administration, err
+}
+
+func routesOf(r *mux.Router) (list []Route, err error) {
+	err = r.Walk(func(one *mux.Route, _ *mux.Router, _ []*mux.Route) error {
+		path, err := one.GetPathTemplate()
+		if err != nil {
+			return err
+		}
+		methods, err := one.GetMethods()
+		if err != nil {
+			methods = []string{http.MethodGet}
+		}
+		for _, m := range methods {
+			if rt := (Route{m, path}); m != http.MethodOptions && !slices.Contains(list, rt) {
+				list = append(list, rt)
+			}
+		}
+		return nil
+	})
+	return list, err
 }

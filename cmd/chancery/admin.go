@@ -42,29 +42,9 @@ func (p *program) admin(cfg *config.Config) (*admin, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.client, a.close = &http.Client{Transport: inside{h.Trusted}}, h.Close
+	a.client, a.close = egress.Inside(h.Trusted), h.Close
 	return a, nil
 }
-
-// inside is a transport without a network: the handler is called as it is.
-type inside struct{ h http.Handler }
-
-func (t inside) RoundTrip(r *http.Request) (*http.Response, error) {
-	w := &heard{header: http.Header{}, code: http.StatusOK}
-	t.h.ServeHTTP(w, r)
-	return &http.Response{StatusCode: w.code, Status: http.StatusText(w.code), Header: w.header, Body: io.NopCloser(&w.body), Request: r}, nil
-}
-
-// heard is an answer that is kept.
-type heard struct {
-	header http.Header
-	code   int
-	body   bytes.Buffer
-}
-
-func (w *heard) Header() http.Header         { return w.header }
-func (w *heard) WriteHeader(code int)        { w.code = code }
-func (w *heard) Write(b []byte) (int, error) { return w.body.Write(b) }
 
 // call makes one request. An error of the server is its sentence.
 func (a *admin) call(method, path string, body, into any) error {
