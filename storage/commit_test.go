@@ -143,51 +143,6 @@ func TestSetsOfOneRoomInOneBatchAreAChain(t *testing.T) {
 	})
 }
 
-func TestASetThatDoesNotFollowTheRoomGetsErrMoved(t *testing.T) {
-	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
-		r := newRoom(t, db)
-		stale := *r.message()
-		stale.ExpectRev -= 1
-		if err := db.Commit(&stale).Wait(ctx); !errors.Is(err, storage.ErrMoved) {
-			t.Fatalf("a stale set got %v, want ErrMoved", err)
-		}
-		// What was built on the loser goes with it, also in the same batch.
-		other := newRoom(t, db)
-		release := hold(db)
-		next := db.Commit(r.message())
-		good := db.Commit(other.message())
-		release()
-		if err := next.Wait(ctx); !errors.Is(err, storage.ErrMoved) {
-			t.Errorf("the successor of a loser got %v, want ErrMoved", err)
-		}
-		if err := good.Wait(ctx); err != nil {
-			t.Errorf("another room in the same batch got %v", err)
-		}
-		if n := len(timeline(t, db, r.nid)); n != 2 {
-			t.Errorf("the room has %d events, want its first 2", n)
-		}
-	})
-}
-
-func TestTwoSetsOnTheSameRevisionHaveOneWinner(t *testing.T) {
-	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
-		r := newRoom(t, db)
-		before := r.rev
-		first := r.message()
-		second := r.message()
-		second.ExpectRev = before
-		release := hold(db)
-		a, b := db.Commit(first), db.Commit(second)
-		release()
-		if err := a.Wait(ctx); err != nil {
-			t.Errorf("the first got %v", err)
-		}
-		if err := b.Wait(ctx); !errors.Is(err, storage.ErrMoved) {
-			t.Errorf("the second got %v, want ErrMoved", err)
-		}
-	})
-}
-
 func TestATransactionIDIsTakenOnce(t *testing.T) {
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		r, other := newRoom(t, db), newRoom(t, db)

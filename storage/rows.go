@@ -2,6 +2,7 @@ package storage
 
 import (
 	"encoding/binary"
+	"errors"
 )
 
 // rows gathers the rows of a batch of sets, table by table, so that the number of
@@ -24,12 +25,6 @@ type serverKey struct {
 	server string
 }
 
-// serverStep counts a server's joined members up or down at a position.
-type serverStep struct {
-	delta int
-	pos   int64
-}
-
 type stateKey struct {
 	room      int64
 	kind, key string
@@ -47,9 +42,16 @@ func newRows(tx *Tx) *rows {
 		servers: map[serverKey][]serverStep{}, gone: map[stateKey]bool{}, uninv: map[serverKey]bool{}}
 }
 
+// errNoRev is a mistake of who made the set.
+var errNoRev = errors.New("storage: a set of a room must move it to a new revision")
+
 // claim puts a set into its room's chain, or tells it that the room moved on.
 func (r *rows) claim(p *Pending) {
 	s := p.set
+	if s.Rev == 0 || s.Rev == s.ExpectRev {
+		p.err = errNoRev
+		return
+	}
 	rm := r.rooms[s.RoomNID]
 	if rm == nil {
 		rm = &roomRows{rev: s.ExpectRev, isNew: s.NewRoom != nil}
@@ -264,20 +266,6 @@ func (r *rows) member(p *Pending, m MemberChange) {
 	}
 	delete(r.uninv, k)
 	r.upsert(tableInvites, at, m.User, room, m.InviteState)
-}
-
-// server joins steps of one direction: a server is in the room from the first of its
-// joins on, and until the last of its leaves.
-func (r *rows) server(k serverKey, step serverStep) {
-	steps := r.servers[k]
-	if n := len(steps); n > 0 && (steps[n-1].delta > 0) == (step.delta > 0) {
-		steps[n-1].delta += step.delta
-		if step.delta < 0 {
-			steps[n-1].pos = step.pos
-		}
-		return
-	}
-	r.servers[k] = append(steps, step)
 }
 
 // drop takes back an upsert of an earlier set in the batch.

@@ -62,6 +62,26 @@ func (r *rows) writeInvites() error {
 	return r.tx.insert(tableInvites, r.tables[tableInvites])
 }
 
+// serverStep counts a server's joined members up or down at a position.
+type serverStep struct {
+	delta int
+	pos   int64
+}
+
+// server joins steps of one direction: a server is in the room from the first of its
+// joins on, and until the last of its leaves.
+func (r *rows) server(k serverKey, step serverStep) {
+	steps := r.servers[k]
+	if n := len(steps); n > 0 && (steps[n-1].delta > 0) == (step.delta > 0) {
+		steps[n-1].delta += step.delta
+		if step.delta < 0 {
+			steps[n-1].pos = step.pos
+		}
+		return
+	}
+	r.servers[k] = append(steps, step)
+}
+
 // countServer moves the count of a server's joined members, and with it the
 // interval in which the server is in the room.
 func (tx *Tx) countServer(k serverKey, step serverStep) error {
