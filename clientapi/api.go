@@ -9,6 +9,7 @@ package clientapi
 import (
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -37,8 +38,17 @@ type Settings struct {
 	ServerName   string
 	Registration string // RegisterClosed, RegisterToken or RegisterOpen
 	Guests       bool
-	RateLimits   bool
+	RateLimits   bool // false takes all limits away, for tests
+	Rates        Rates
 	BaseURL      string // for /.well-known/matrix/client; "" leaves it out
+}
+
+// Rates are how often things may be done. What is not set has a careful default.
+type Rates struct {
+	Login        ratelimit.Rate // logins, by address and by account
+	FailedLogin  ratelimit.Rate // wrong passwords, by address and by account
+	Registration ratelimit.Rate // new accounts, by address
+	Messages     ratelimit.Rate // events, by user
 }
 
 // Options are all that an API needs.
@@ -52,21 +62,26 @@ type Options struct {
 
 // API serves the client-server API.
 type API struct {
-	users    *userserver.Server
-	rooms    *roomserver.Server
-	clock    func() time.Time
-	log      *logrus.Entry
-	set      Settings
-	logins   *ratelimit.Limiter // by address
-	accounts *ratelimit.Limiter // by user name
-	messages *ratelimit.Limiter // by user
+	users         *userserver.Server
+	rooms         *roomserver.Server
+	clock         func() time.Time
+	log           *logrus.Entry
+	set           Settings
+	logins        *ratelimit.Limiter // by address, and by user
+	failures      *ratelimit.Limiter // of passwords, by address and by user
+	registrations *ratelimit.Limiter // by address
+	messages      *ratelimit.Limiter // by user
 }
 
 // New makes the door.
 func New(o Options) *API {
+	rates := o.Settings.Rates
+	limiter := func(r, byDefault ratelimit.Rate) *ratelimit.Limiter { return ratelimit.New(o.Clock, r.Or(byDefault)) }
 	return &API{users: o.Users, rooms: o.Rooms, clock: o.Clock, log: o.Log, set: o.Settings,
-		logins: ratelimit.New(o.Clock, 10, time.Second/5), accounts: ratelimit.New(o.Clock, 10, 3*time.Second),
-		messages: ratelimit.New(o.Clock, 50, 50*time.Millisecond)}
+		logins:        limiter(rates.Login, ratelimit.Rate{PerSecond: 0.1, Burst: 10}),
+		failures:      limiter(rates.FailedLogin, ratelimit.Rate{PerSecond: 0.01, Burst: 10}),
+		registrations: limiter(rates.Registration, ratelimit.Rate{PerSecond: 0.1, Burst: 5}),
+		messages:      limiter(rates.Messages, ratelimit.Rate{PerSecond: 5, Burst: 20})}
 }
 
 // access is who may call a route.
@@ -122,21 +137,36 @@ func (a *API) serve(rt route) httpjson.Handler {
 	return func(r *http.Request) (any, error) {
 		var c caller
 		if rt.who != anyone {
-			tok, err := bearer.Token(r)
-			if err != nil {
+			var err error
+			if c, err = a.authenticate(r, rt); err != nil {
 				return nil, err
 			}
-			if c.Session, err = a.users.Authenticate(r.Context(), tok); err != nil && !(matrixerr.Is(err, "M_USER_LOCKED") && strings.HasPrefix(rt.path, "/logout")) {
-				return nil, err
-			}
-			if c.Guest && rt.who != guests {
-				return nil, matrixerr.New(http.StatusForbidden, "M_GUEST_ACCESS_FORBIDDEN", "Guests may not do this")
-			}
-			httpjson.Note(r.Context(), "user", c.User)
-			a.users.Seen(c.Session, address(r), r.UserAgent())
 		}
 		return rt.handle(r, c)
 	}
+}
+
+// authenticate finds who asks, and whether they may ask this at all.
+func (a *API) authenticate(r *http.Request, rt route) (c caller, err error) {
+	tok, err := bearer.Token(r)
+	if err != nil {
+		return c, err
+	}
+	c.Session, err = a.users.Authenticate(r.Context(), tok)
+	if err != nil && !(matrixerr.Is(err, "M_USER_LOCKED") && strings.HasPrefix(rt.path, "/logout")) {
+		return c, err
+	}
+	httpjson.Note(r.Context(), "user", c.User)
+	if c.Guest && rt.who != guests {
+		return c, matrixerr.GuestForbidden()
+	}
+	if c.Suspended {
+		if err := a.whileSuspended(r, c, rt); err != nil {
+			return c, err
+		}
+	}
+	a.users.Seen(c.Session, address(r), r.UserAgent())
+	return c, nil
 }
 
 // address is the network address of the client.
@@ -148,6 +178,23 @@ func address(r *http.Request) string {
 	return host
 }
 
+// network is what limits count by: the address, or of IPv6 the /64, which is what one
+// customer has.
+func network(r *http.Request) string {
+	a, err := netip.ParseAddr(address(r))
+	if err != nil {
+		return address(r)
+	}
+	if a = a.Unmap(); a.Is4() {
+		return a.String()
+	}
+	p, err := a.WithZone("").Prefix(64)
+	if err != nil {
+		return a.String()
+	}
+	return p.String()
+}
+
 // param is a path parameter, unescaped once.
 func param(r *http.Request, name string) string {
 	raw := mux.Vars(r)[name]
@@ -156,6 +203,16 @@ func param(r *http.Request, name string) string {
 		return raw
 	}
 	return s
+}
+
+// nameParam is a path parameter that is an opaque name, as device ids and types are:
+// 1 to 255 bytes of text without control characters.
+func nameParam(r *http.Request, name string) (string, error) {
+	s := param(r, name)
+	if !id.IsDevice(s) {
+		return "", matrixerr.InvalidParam("The path has a " + name + " that is not usable")
+	}
+	return s, nil
 }
 
 // roomParam is the room id of the path.

@@ -40,15 +40,47 @@ func authBody(r *http.Request, into any) (auth *userserver.AuthDict, rest []byte
 	return b.Auth, rest, err
 }
 
-// confirm asks a user for their password before something that a stolen token
-// alone must not do.
+// confirm asks a user for their password before something that a stolen token alone
+// must not do.
 func (a *API) confirm(r *http.Request, c caller, action string, auth *userserver.AuthDict, rest []byte) error {
-	if auth != nil && auth.Type == userserver.StagePassword {
-		if err := a.limit(a.accounts, c.User); err != nil {
+	ask := userserver.Ask{User: c.User, Action: action, Body: rest, Flows: [][]string{{userserver.StagePassword}}, Auth: auth}
+	if auth == nil || auth.Type != userserver.StagePassword {
+		_, err := a.users.Interactive(r.Context(), ask)
+		return err
+	}
+	return a.guess(r, c.User, func() error {
+		_, err := a.users.Interactive(r.Context(), ask)
+		return err
+	})
+}
+
+// guess runs a check of a user's password, of which only so many may fail: by address
+// and by account. Who asks from an address where the user already has a device does
+// not compete with strangers, who could lock the user out.
+func (a *API) guess(r *http.Request, user string, check func() error) error {
+	if !a.set.RateLimits {
+		return check()
+	}
+	known, err := a.users.KnownAddress(r.Context(), user, address(r))
+	if err != nil {
+		return err
+	}
+	from, account := "address "+network(r), user
+	if known {
+		from, account = from+" "+user, user+" "+network(r)
+	}
+	for i, key := range []string{from, account} {
+		if err := a.limit(a.failures, key); err != nil {
+			if i > 0 {
+				a.failures.Give(from)
+			}
 			return err
 		}
 	}
-	_, err := a.users.Interactive(r.Context(), userserver.Ask{User: c.User, Action: action, Body: rest,
-		Flows: [][]string{{userserver.StagePassword}}, Auth: auth})
-	return err
+	if err := check(); err != nil {
+		return err
+	}
+	a.failures.Give(from)
+	a.failures.Give(account)
+	return nil
 }

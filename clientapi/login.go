@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/chancery-im/chancery/internal/httpjson"
-	"github.com/chancery-im/chancery/internal/id"
 	"github.com/chancery-im/chancery/internal/matrixerr"
 	"github.com/chancery-im/chancery/userserver"
 )
@@ -39,14 +38,18 @@ func (a *API) login(r *http.Request, _ caller) (any, error) {
 	if err := httpjson.Decode(r, &b); err != nil {
 		return nil, err
 	}
-	if err := a.limit(a.logins, address(r)); err != nil {
+	if err := a.limit(a.logins, network(r)); err != nil {
+		return nil, err
+	}
+	o := userserver.LoginOptions{Device: b.DeviceID, DeviceName: b.DeviceName, Refresh: b.Refresh, IP: address(r), Agent: r.UserAgent()}
+	if err := o.Check(); err != nil {
 		return nil, err
 	}
 	user, err := a.whoLogsIn(r, b)
 	if err != nil {
 		return nil, err
 	}
-	t, err := a.users.Login(r.Context(), user, userserver.LoginOptions{Device: b.DeviceID, DeviceName: b.DeviceName, Refresh: b.Refresh})
+	t, err := a.users.Login(r.Context(), user, o)
 	if err != nil {
 		return nil, err
 	}
@@ -60,34 +63,50 @@ func (a *API) login(r *http.Request, _ caller) (any, error) {
 func (a *API) whoLogsIn(r *http.Request, b loginBody) (string, error) {
 	switch b.Type {
 	case "m.login.token":
+		if b.Token == "" {
+			return "", matrixerr.MissingParam("token is missing")
+		}
 		return a.users.TakeLoginToken(r.Context(), b.Token)
 	case "m.login.password":
+		return a.byPassword(r, b)
 	case "":
 		return "", matrixerr.MissingParam("type is missing")
-	default:
-		return "", matrixerr.New(http.StatusBadRequest, "M_UNKNOWN", "This server does not know that way to log in")
 	}
+	return "", matrixerr.New(http.StatusBadRequest, "M_UNKNOWN", "This server does not know that way to log in")
+}
+
+var errBadLogin = matrixerr.Forbidden("The user name or the password is wrong")
+
+// byPassword is the user of an identifier ("Identifier types"), if the password is
+// theirs. Nobody has a telephone number or a third-party id here.
+func (a *API) byPassword(r *http.Request, b loginBody) (string, error) {
 	name := b.User
-	if b.Identifier.Type != "" {
-		if b.Identifier.Type != "m.id.user" {
-			return "", matrixerr.Forbidden("The user name or the password is wrong")
-		}
+	switch b.Identifier.Type {
+	case "":
+	case "m.id.user":
 		name = b.Identifier.User
+	case "m.id.thirdparty", "m.id.phone":
+		return "", errBadLogin
+	default:
+		return "", matrixerr.New(http.StatusBadRequest, "M_UNKNOWN", "This server does not know that kind of identifier")
 	}
-	if name == "" {
+	switch {
+	case name == "":
 		return "", matrixerr.MissingParam("There is no user to log in")
+	case b.Password == "":
+		return "", matrixerr.MissingParam("password is missing")
 	}
-	user := name
-	if !strings.HasPrefix(name, "@") {
-		user = a.users.UserID(strings.ToLower(name))
+	user := strings.ToLower(name)
+	if !strings.HasPrefix(user, "@") {
+		user = a.users.UserID(user)
 	}
-	if id.ServerOf(user) != a.set.ServerName {
-		return "", matrixerr.Forbidden("The user name or the password is wrong")
+	if !a.users.Local(user) {
+		return "", errBadLogin
 	}
-	if err := a.limit(a.accounts, user); err != nil {
+	if err := a.limit(a.logins, user); err != nil {
 		return "", err
 	}
-	return user, a.users.CheckLogin(r.Context(), user, b.Password)
+	return user, a.guess(r, user, func() error { return a.users.CheckLogin(r.Context(), user, b.Password) })
 }
 
 // POST /_matrix/client/v1/login/get_token
@@ -101,7 +120,10 @@ func (a *API) getLoginToken(r *http.Request, c caller) (any, error) {
 		return nil, err
 	}
 	tok, life, err := a.users.NewLoginToken(r.Context(), c.User)
-	return map[string]any{"login_token": tok, "expires_in_ms": life.Milliseconds()}, err
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"login_token": tok, "expires_in_ms": life.Milliseconds()}, nil
 }
 
 // POST /_matrix/client/v3/refresh

@@ -2,8 +2,8 @@ package clientapi
 
 import (
 	"net/http"
+	"strings"
 
-	"github.com/chancery-im/chancery/internal/httpjson"
 	"github.com/chancery-im/chancery/internal/matrixerr"
 	"github.com/chancery-im/chancery/userserver"
 )
@@ -26,9 +26,7 @@ func (a *API) register(r *http.Request, _ caller) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.limit(a.logins, address(r)); err != nil {
-		return nil, err
-	}
+	b.Username = strings.ToLower(b.Username)
 	switch kind := r.URL.Query().Get("kind"); kind {
 	case "guest":
 		return a.registerGuest(r, b)
@@ -40,10 +38,8 @@ func (a *API) register(r *http.Request, _ caller) (any, error) {
 	if flows == nil {
 		return nil, matrixerr.Forbidden("Registration is closed on this server")
 	}
-	if b.Username != "" {
-		if err := a.users.Available(r.Context(), b.Username); err != nil {
-			return nil, err
-		}
+	if err := a.checkRegistration(r, b); err != nil {
+		return nil, err
 	}
 	token, err := a.users.Interactive(r.Context(), userserver.Ask{Action: "register", Body: rest, Flows: flows, Auth: auth})
 	if err != nil {
@@ -52,6 +48,9 @@ func (a *API) register(r *http.Request, _ caller) (any, error) {
 	if b.Password == "" {
 		return nil, matrixerr.MissingParam("password is missing")
 	}
+	if err := a.limit(a.registrations, network(r)); err != nil {
+		return nil, err
+	}
 	user, err := a.users.Register(r.Context(), userserver.NewAccount{Localpart: b.Username, Password: b.Password, Token: token})
 	if err != nil {
 		return nil, err
@@ -59,9 +58,36 @@ func (a *API) register(r *http.Request, _ caller) (any, error) {
 	return a.registered(r, user, b)
 }
 
+// checkRegistration refuses early what could not succeed.
+func (a *API) checkRegistration(r *http.Request, b registerBody) error {
+	if err := b.session(r).Check(); err != nil {
+		return err
+	}
+	if b.Username != "" {
+		if err := a.users.Available(r.Context(), b.Username); err != nil {
+			return err
+		}
+	}
+	if b.Password == "" {
+		return nil // whoever asks for the flows need not have one yet
+	}
+	return a.users.CheckPassword(b.Password)
+}
+
+// session is what the client says of the session that it wants with the account.
+func (b registerBody) session(r *http.Request) userserver.LoginOptions {
+	return userserver.LoginOptions{Device: b.DeviceID, DeviceName: b.DeviceName, Refresh: b.Refresh, IP: address(r), Agent: r.UserAgent()}
+}
+
 func (a *API) registerGuest(r *http.Request, b registerBody) (any, error) {
 	if !a.set.Guests {
 		return nil, matrixerr.New(http.StatusForbidden, "M_GUEST_ACCESS_FORBIDDEN", "This server has no guests")
+	}
+	if err := a.limit(a.registrations, network(r)); err != nil {
+		return nil, err
+	}
+	if err := b.session(r).Check(); err != nil {
+		return nil, err
 	}
 	user, err := a.users.Register(r.Context(), userserver.NewAccount{Kind: "guest"})
 	if err != nil {
@@ -75,7 +101,7 @@ func (a *API) registered(r *http.Request, user string, b registerBody) (any, err
 	if b.InhibitLogin {
 		return map[string]string{"user_id": user, "home_server": a.set.ServerName}, nil
 	}
-	t, err := a.users.Login(r.Context(), user, userserver.LoginOptions{Device: b.DeviceID, DeviceName: b.DeviceName, Refresh: b.Refresh})
+	t, err := a.users.Login(r.Context(), user, b.session(r))
 	if err != nil {
 		return nil, err
 	}
@@ -93,18 +119,22 @@ func (a *API) session(user string, t userserver.Tokens) map[string]any {
 
 // GET /_matrix/client/v3/register/available
 func (a *API) available(r *http.Request, _ caller) (any, error) {
-	if err := a.limit(a.logins, address(r)); err != nil {
+	if err := a.limit(a.logins, network(r)); err != nil {
 		return nil, err
 	}
 	if a.set.Registration == RegisterClosed {
 		return nil, matrixerr.Forbidden("Registration is closed on this server")
 	}
-	return map[string]bool{"available": true}, a.users.Available(r.Context(), r.URL.Query().Get("username"))
+	name := r.URL.Query().Get("username")
+	if name == "" {
+		return nil, matrixerr.MissingParam("username is missing")
+	}
+	return map[string]bool{"available": true}, a.users.Available(r.Context(), strings.ToLower(name))
 }
 
 // GET /_matrix/client/v1/register/m.login.registration_token/validity
 func (a *API) tokenValidity(r *http.Request, _ caller) (any, error) {
-	if err := a.limit(a.logins, address(r)); err != nil {
+	if err := a.limit(a.logins, network(r)); err != nil {
 		return nil, err
 	}
 	if a.set.Registration != RegisterToken {
@@ -116,57 +146,4 @@ func (a *API) tokenValidity(r *http.Request, _ caller) (any, error) {
 	}
 	good, err := a.users.TokenGood(r.Context(), tok)
 	return map[string]bool{"valid": good}, err
-}
-
-// GET /_matrix/client/v3/account/whoami
-func (a *API) whoami(_ *http.Request, c caller) (any, error) {
-	return map[string]any{"user_id": c.User, "device_id": c.Device, "is_guest": c.Guest}, nil
-}
-
-// POST /_matrix/client/v3/account/password
-func (a *API) changePassword(r *http.Request, c caller) (any, error) {
-	var b struct {
-		Password string `json:"new_password"`
-		Logout   *bool  `json:"logout_devices"`
-	}
-	auth, rest, err := authBody(r, &b)
-	if err != nil {
-		return nil, err
-	}
-	if b.Password == "" {
-		return nil, matrixerr.MissingParam("new_password is missing")
-	}
-	if err := userserver.CheckPassword(b.Password); err != nil {
-		return nil, err
-	}
-	if err := a.confirm(r, c, "account/password", auth, rest); err != nil {
-		return nil, err
-	}
-	if err := a.users.SetPassword(r.Context(), c.User, b.Password); err != nil {
-		return nil, err
-	}
-	if b.Logout == nil || *b.Logout {
-		return httpjson.Empty{}, a.users.LogoutAll(r.Context(), c.User, c.Device)
-	}
-	return httpjson.Empty{}, nil
-}
-
-// POST /_matrix/client/v3/account/deactivate
-func (a *API) deactivate(r *http.Request, c caller) (any, error) {
-	var b struct {
-		Erase bool `json:"erase"`
-	}
-	auth, rest, err := authBody(r, &b)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.confirm(r, c, "account/deactivate", auth, rest); err != nil {
-		return nil, err
-	}
-	return map[string]string{"id_server_unbind_result": "success"}, a.users.Deactivate(r.Context(), c.User, b.Erase)
-}
-
-// GET /_matrix/client/v3/account/3pid
-func (a *API) threePIDs(*http.Request, caller) (any, error) {
-	return map[string]any{"threepids": []any{}}, nil
 }

@@ -54,10 +54,14 @@ func first[T any](list []T, err error) (T, error) {
 	return list[0], nil
 }
 
-// PutAccount makes an account; ErrExists when the name is taken.
+// PutAccount makes an account; ErrExists when the name is taken, by a deactivated
+// account as well.
 func (tx *Tx) PutAccount(a Account) error {
-	_, err := tx.exec(`INSERT INTO accounts (user_id, kind, password, admin, created, deactivated, erased, locked, suspended)
-		VALUES ($1, $2, $3, $4, $5, 0, 0, 0, 0)`, a.UserID, a.Kind, nullText(a.Password), flag(a.Admin), tx.Now())
+	n, err := tx.exec(`INSERT INTO accounts (user_id, kind, password, admin, created, deactivated, erased, locked, suspended, leaving)
+		VALUES ($1, $2, $3, $4, $5, 0, 0, 0, 0, 0) ON CONFLICT (user_id) DO NOTHING`, a.UserID, a.Kind, nullText(a.Password), flag(a.Admin), tx.Now())
+	if err == nil && n == 0 {
+		err = ErrExists
+	}
 	return err
 }
 
@@ -75,21 +79,17 @@ func (tx *Tx) SetPassword(user, hash string) error {
 
 // SetAdmin makes somebody an administrator, or no longer one.
 func (tx *Tx) SetAdmin(user string, admin bool) error {
-	return tx.must(`UPDATE accounts SET admin = $2 WHERE user_id = $1`, user, flag(admin))
+	return tx.must(`UPDATE accounts SET admin = $2 WHERE user_id = $1 AND deactivated = 0`, user, flag(admin))
 }
 
-// Deactivate ends an account for good: its sessions, devices and password go.
-func (tx *Tx) Deactivate(user string, erase bool) error {
-	if err := tx.must(`UPDATE accounts SET deactivated = 1, erased = $2, password = NULL WHERE user_id = $1`, user, flag(erase)); err != nil {
-		return err
-	}
-	for _, text := range []string{`DELETE FROM profiles WHERE user_id = $1`, `DELETE FROM account_data WHERE user_id = $1`,
-		`DELETE FROM external_ids WHERE user_id = $1`, `DELETE FROM filters WHERE user_id = $1`} {
-		if _, err := tx.exec(text, user); err != nil {
-			return err
-		}
-	}
-	return nil
+// SetLocked locks an account, or unlocks it.
+func (tx *Tx) SetLocked(user string, locked bool) error {
+	return tx.must(`UPDATE accounts SET locked = $2 WHERE user_id = $1 AND deactivated = 0`, user, flag(locked))
+}
+
+// SetSuspended suspends an account, or ends that.
+func (tx *Tx) SetSuspended(user string, suspended bool) error {
+	return tx.must(`UPDATE accounts SET suspended = $2 WHERE user_id = $1 AND deactivated = 0`, user, flag(suspended))
 }
 
 // must is exec that fails with ErrNotFound when it changes nothing.
@@ -121,9 +121,13 @@ func (t RegistrationToken) Good(now int64) bool {
 	return (t.UsesAllowed == 0 || t.Used < t.UsesAllowed) && (t.Expires == 0 || now < t.Expires)
 }
 
-// PutRegistrationToken makes a token.
+// PutRegistrationToken makes a token; ErrExists when there is one of this text.
 func (tx *Tx) PutRegistrationToken(t RegistrationToken) error {
-	_, err := tx.exec(`INSERT INTO registration_tokens (token, uses_allowed, used, expires) VALUES ($1, $2, 0, $3)`, t.Token, t.UsesAllowed, t.Expires)
+	n, err := tx.exec(`INSERT INTO registration_tokens (token, uses_allowed, used, expires) VALUES ($1, $2, 0, $3)
+		ON CONFLICT (token) DO NOTHING`, t.Token, t.UsesAllowed, t.Expires)
+	if err == nil && n == 0 {
+		err = ErrExists
+	}
 	return err
 }
 

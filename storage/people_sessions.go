@@ -1,39 +1,37 @@
 package storage
 
-import "database/sql"
-
 // Session is an access token with whose it is.
 type Session struct {
-	ID       int64
-	Token    []byte // SHA-256 of the access token
-	Refresh  []byte // SHA-256 of the refresh token, or nil
-	User     string
-	Device   string
-	Scope    string
-	Client   string
-	Family   int64
-	Created  int64
-	Expires  int64 // ms since the epoch; 0: never
-	Replaced bool  // its refresh token was used
-	Account  Account
+	ID      int64
+	Token   []byte // SHA-256 of the access token
+	Refresh []byte // SHA-256 of the refresh token, or nil
+	User    string
+	Device  string
+	Scope   string
+	Client  string
+	Family  int64
+	Created int64
+	Expires int64 // ms since the epoch; 0: never
+	Used    bool  // false for a refreshed session that has made no request yet
+	Account Account
 }
 
-const sessionColumns = `SELECT s.id, s.token, s.refresh, s.user_id, s.device_id, s.scope, s.client, s.family, s.created, s.expires, s.replaced,
-	a.user_id, a.kind, a.password, a.admin, a.created, a.deactivated, a.erased, a.locked, a.suspended
+const sessionColumns = `SELECT s.id, s.token, s.refresh, s.user_id, s.device_id, s.scope, s.client, s.family, s.created, s.expires, s.used,
+	a.user_id, a.kind, a.admin, a.created, a.deactivated, a.erased, a.locked, a.suspended
 	FROM sessions s JOIN accounts a ON a.user_id = s.user_id `
 
 func scanSession(r scanner) (s Session, err error) {
-	var pw sql.NullString
-	var replaced, admin, off, erased, locked, suspended int64
+	var used, admin, off, erased, locked, suspended int64
 	a := &s.Account
-	err = r.Scan(&s.ID, &s.Token, &s.Refresh, &s.User, &s.Device, &s.Scope, &s.Client, &s.Family, &s.Created, &s.Expires, &replaced,
-		&a.UserID, &a.Kind, &pw, &admin, &a.Created, &off, &erased, &locked, &suspended)
-	s.Replaced = replaced != 0
+	err = r.Scan(&s.ID, &s.Token, &s.Refresh, &s.User, &s.Device, &s.Scope, &s.Client, &s.Family, &s.Created, &s.Expires, &used,
+		&a.UserID, &a.Kind, &admin, &a.Created, &off, &erased, &locked, &suspended)
+	s.Used = used != 0
 	a.Admin, a.Deactivated, a.Erased, a.Locked, a.Suspended = admin != 0, off != 0, erased != 0, locked != 0, suspended != 0
 	return s, err
 }
 
-// SessionByToken is the session of an access token's hash.
+// SessionByToken is the session of an access token's hash. Its account comes without
+// the password.
 func (tx *ReadTx) SessionByToken(hash []byte) (Session, error) {
 	return first(collect(tx, sessionColumns+`WHERE s.token = $1`, scanSession, hash))
 }
@@ -49,15 +47,27 @@ func (tx *Tx) PutSession(s Session) error {
 	if s.Refresh != nil {
 		refresh = s.Refresh
 	}
-	_, err := tx.exec(`INSERT INTO sessions (id, token, refresh, user_id, device_id, scope, client, family, created, expires, replaced)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0)`, s.ID, s.Token, refresh, s.User, s.Device, s.Scope, s.Client, s.Family, tx.Now(), s.Expires)
+	_, err := tx.exec(`INSERT INTO sessions (id, token, refresh, user_id, device_id, scope, client, family, created, expires, used)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, s.ID, s.Token, refresh, s.User, s.Device, s.Scope, s.Client, s.Family,
+		tx.Now(), s.Expires, flag(s.Used))
 	return err
 }
 
-// ReplaceSession marks that a session's refresh token was used. The access token
-// stays good until expires, so that a request in flight does not fail.
-func (tx *Tx) ReplaceSession(id, expires int64) error {
-	return tx.must(`UPDATE sessions SET replaced = 1, expires = $2 WHERE id = $1 AND replaced = 0`, id, expires)
+// UseSession notes the first use of a refreshed session, which ends the others of
+// its family. ErrNotFound when the session is gone.
+func (tx *Tx) UseSession(id, family int64) error {
+	if err := tx.must(`UPDATE sessions SET used = 1 WHERE id = $1`, id); err != nil {
+		return err
+	}
+	_, err := tx.exec(`DELETE FROM sessions WHERE family = $1 AND id <> $2`, family, id)
+	return err
+}
+
+// DropSuccessors removes the sessions that were made of this one by refreshing, and
+// that nobody has used.
+func (tx *Tx) DropSuccessors(id, family int64) error {
+	_, err := tx.exec(`DELETE FROM sessions WHERE family = $1 AND id > $2 AND used = 0`, family, id)
+	return err
 }
 
 // DeleteFamily ends every session that came of one login.
@@ -66,106 +76,10 @@ func (tx *Tx) DeleteFamily(family int64) error {
 	return err
 }
 
-// DeleteReplaced removes the used predecessors in a family, once the successor has
-// been seen.
-func (tx *Tx) DeleteReplaced(family, but int64) error {
-	_, err := tx.exec(`DELETE FROM sessions WHERE family = $1 AND replaced = 1 AND id < $2`, family, but)
+// EndSessions ends the sessions of a device, and leaves the device.
+func (tx *Tx) EndSessions(user, device string) error {
+	_, err := tx.exec(`DELETE FROM sessions WHERE user_id = $1 AND device_id = $2`, user, device)
 	return err
-}
-
-// Device is a device of a user.
-type Device struct {
-	User, ID string
-	Name     *string
-	Seen     int64 // ms since the epoch
-	IP       string
-	Agent    string
-}
-
-func scanDevice(r scanner) (d Device, err error) {
-	var name sql.NullString
-	err = r.Scan(&d.User, &d.ID, &name, &d.Seen, &d.IP, &d.Agent)
-	if name.Valid {
-		d.Name = &name.String
-	}
-	return d, err
-}
-
-const deviceColumns = `SELECT user_id, device_id, name, seen, ip, agent FROM devices `
-
-// Devices are all devices of a user.
-func (tx *ReadTx) Devices(user string) ([]Device, error) {
-	return collect(tx, deviceColumns+`WHERE user_id = $1 ORDER BY device_id`, scanDevice, user)
-}
-
-// Device is one device.
-func (tx *ReadTx) Device(user, device string) (Device, error) {
-	return first(collect(tx, deviceColumns+`WHERE user_id = $1 AND device_id = $2`, scanDevice, user, device))
-}
-
-// PutDevice makes a device, or keeps the one that is there; a new name replaces.
-func (tx *Tx) PutDevice(user, device string, name *string) error {
-	var n any
-	if name != nil {
-		n = *name
-	}
-	_, err := tx.exec(`INSERT INTO devices (user_id, device_id, name, seen, ip, agent) VALUES ($1, $2, $3, $4, '', '')
-		ON CONFLICT (user_id, device_id) DO UPDATE SET seen = excluded.seen`, user, device, n, tx.Now())
-	return err
-}
-
-// RenameDevice sets the display name.
-func (tx *Tx) RenameDevice(user, device string, name *string) error {
-	var n any
-	if name != nil {
-		n = *name
-	}
-	return tx.must(`UPDATE devices SET name = $3 WHERE user_id = $1 AND device_id = $2`, user, device, n)
-}
-
-// SeenDevice notes when and from where a device was last used.
-func (tx *Tx) SeenDevice(user, device, ip, agent string, seen int64) error {
-	_, err := tx.exec(`UPDATE devices SET seen = $3, ip = $4, agent = $5 WHERE user_id = $1 AND device_id = $2`, user, device, seen, ip, agent)
-	return err
-}
-
-// DeleteDevice removes a device with its sessions, keys and messages.
-func (tx *Tx) DeleteDevice(user, device string) error {
-	for _, text := range []string{
-		`DELETE FROM devices WHERE user_id = $1 AND device_id = $2`, `DELETE FROM sessions WHERE user_id = $1 AND device_id = $2`,
-		`DELETE FROM device_keys WHERE user_id = $1 AND device_id = $2`, `DELETE FROM one_time_keys WHERE user_id = $1 AND device_id = $2`,
-		`DELETE FROM fallback_keys WHERE user_id = $1 AND device_id = $2`, `DELETE FROM to_device WHERE user_id = $1 AND device_id = $2`,
-		`DELETE FROM key_signatures WHERE user_id = $1 AND target = $2`,
-	} {
-		if _, err := tx.exec(text, user, device); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// DeviceChanged records that others must look at the user's devices again, and
-// wakes who is in a room with them.
-func (tx *Tx) DeviceChanged(user string) error {
-	pos := tx.NextPos()
-	_, err := tx.exec(`INSERT INTO device_changes (user_id, pos) VALUES ($1, $2) ON CONFLICT (user_id) DO UPDATE SET pos = excluded.pos`, user, pos)
-	if err != nil {
-		return err
-	}
-	tx.RingUser(user)
-	rooms, err := tx.RoomsOf(user, []string{"join"}, false)
-	for _, r := range rooms {
-		tx.RingRoom(r.RoomID)
-	}
-	return err
-}
-
-// DeviceChangesFor are the users whose devices changed between two positions, and
-// who share a room with the user; the user included.
-func (tx *ReadTx) DeviceChangesFor(user string, after, upto int64) ([]string, error) {
-	return tx.texts(`SELECT d.user_id FROM device_changes d WHERE d.pos > $2 AND d.pos <= $3 AND (d.user_id = $1 OR EXISTS (
-		SELECT 1 FROM memberships x JOIN memberships y ON y.room_nid = x.room_nid AND y.membership = 'join' AND y.user_id = d.user_id
-		WHERE x.user_id = $1 AND x.membership = 'join'))`, user, after, upto)
 }
 
 // PutLoginToken stores a single-use login token's hash.
@@ -181,6 +95,18 @@ func (tx *Tx) TakeLoginToken(hash []byte) (user string, err error) {
 		return "", err
 	}
 	return user, tx.must(`DELETE FROM login_tokens WHERE token = $1`, hash)
+}
+
+// PutOpenIDToken stores an OpenID token's hash.
+func (tx *Tx) PutOpenIDToken(hash []byte, user string, expires int64) error {
+	_, err := tx.exec(`INSERT INTO openid_tokens (token, user_id, expires) VALUES ($1, $2, $3)`, hash, user, expires)
+	return err
+}
+
+// OpenIDUser is whose an OpenID token is; ErrNotFound when it is not good at a time.
+func (tx *ReadTx) OpenIDUser(hash []byte, now int64) (user string, err error) {
+	err = tx.one(`SELECT user_id FROM openid_tokens WHERE token = $1 AND expires > $2`, []any{&user}, hash, now)
+	return user, err
 }
 
 // UIA is a session of user-interactive authentication.
@@ -210,19 +136,14 @@ func (tx *Tx) DeleteUIA(session string) error {
 	return err
 }
 
-// PrunePeople removes what has run out: UIA sessions, login tokens, sessions.
+// PrunePeople removes what ran out before a time: login and OpenID tokens, sessions
+// of user-interactive authentication, transaction ids of messages to devices.
 func (tx *Tx) PrunePeople(before int64) error {
 	for _, text := range []string{`DELETE FROM uia WHERE ts < $1`, `DELETE FROM login_tokens WHERE expires < $1`,
-		`DELETE FROM sessions WHERE replaced = 1 AND expires > 0 AND expires < $1`, `DELETE FROM to_device_txns WHERE ts < $1`} {
+		`DELETE FROM openid_tokens WHERE expires < $1`, `DELETE FROM to_device_txns WHERE ts < $1`} {
 		if _, err := tx.exec(text, before); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// EndSessions ends the sessions of a device, and leaves the device.
-func (tx *Tx) EndSessions(user, device string) error {
-	_, err := tx.exec(`DELETE FROM sessions WHERE user_id = $1 AND device_id = $2`, user, device)
-	return err
 }

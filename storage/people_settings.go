@@ -1,58 +1,9 @@
 package storage
 
-import "encoding/json"
-
-// Profile are a user's profile fields, each JSON.
-func (tx *ReadTx) Profile(user string) (map[string]json.RawMessage, error) {
-	type field struct {
-		name  string
-		value []byte
-	}
-	list, err := collect(tx, `SELECT field, value FROM profiles WHERE user_id = $1`,
-		func(r scanner) (f field, err error) { return f, r.Scan(&f.name, &f.value) }, user)
-	out := make(map[string]json.RawMessage, len(list))
-	for _, f := range list {
-		out[f.name] = f.value
-	}
-	return out, err
-}
-
-// PutProfile sets a field; nil removes it.
-func (tx *Tx) PutProfile(user, field string, value json.RawMessage) error {
-	if value == nil {
-		_, err := tx.exec(`DELETE FROM profiles WHERE user_id = $1 AND field = $2`, user, field)
-		return err
-	}
-	_, err := tx.exec(`INSERT INTO profiles (user_id, field, value) VALUES ($1, $2, $3)
-		ON CONFLICT (user_id, field) DO UPDATE SET value = excluded.value`, user, field, []byte(value))
-	return err
-}
-
-// ProfileUpdate notes that the user's rooms do not all show the profile yet.
-func (tx *Tx) ProfileUpdate(user string) error {
-	_, err := tx.exec(`INSERT INTO profile_updates (user_id, pos) VALUES ($1, $2) ON CONFLICT (user_id) DO UPDATE SET pos = excluded.pos`, user, tx.NextPos())
-	return err
-}
-
-// PendingProfiles are the users of ProfileUpdate, with its position.
-func (tx *ReadTx) PendingProfiles() (map[string]int64, error) {
-	type row struct {
-		user string
-		pos  int64
-	}
-	list, err := collect(tx, `SELECT user_id, pos FROM profile_updates`, func(r scanner) (w row, err error) { return w, r.Scan(&w.user, &w.pos) })
-	out := map[string]int64{}
-	for _, w := range list {
-		out[w.user] = w.pos
-	}
-	return out, err
-}
-
-// ProfileUpdated ends a ProfileUpdate, unless there was a newer one.
-func (tx *Tx) ProfileUpdated(user string, pos int64) error {
-	_, err := tx.exec(`DELETE FROM profile_updates WHERE user_id = $1 AND pos <= $2`, user, pos)
-	return err
-}
+import (
+	"encoding/json"
+	"errors"
+)
 
 // Setting is an entry of account data.
 type Setting struct {
@@ -70,14 +21,18 @@ func scanSetting(r scanner) (s Setting, err error) {
 
 const settingColumns = `SELECT room_id, type, content, pos FROM account_data `
 
+// notGone leaves deleted settings out of what a client reads for the first time.
+const notGone = ` AND (deleted = 0 OR $3 > 0)`
+
 // AccountDataSince are the settings of no room that changed between two positions.
+// Deleted ones are empty, and left out when after is 0.
 func (tx *ReadTx) AccountDataSince(user string, after, upto int64) ([]Setting, error) {
-	return collect(tx, settingColumns+`WHERE user_id = $1 AND room_id = '' AND pos > $2 AND pos <= $3`, scanSetting, user, after, upto)
+	return collect(tx, settingColumns+`WHERE user_id = $1 AND room_id = $2 AND pos > $3 AND pos <= $4`+notGone, scanSetting, user, "", after, upto)
 }
 
 // RoomAccountDataSince are the settings of one room.
 func (tx *ReadTx) RoomAccountDataSince(user, room string, after, upto int64) ([]Setting, error) {
-	return collect(tx, settingColumns+`WHERE user_id = $1 AND room_id = $2 AND pos > $3 AND pos <= $4`, scanSetting, user, room, after, upto)
+	return collect(tx, settingColumns+`WHERE user_id = $1 AND room_id = $2 AND pos > $3 AND pos <= $4`+notGone, scanSetting, user, room, after, upto)
 }
 
 // RoomsWithAccountData are the rooms with settings that changed between two
@@ -86,17 +41,45 @@ func (tx *ReadTx) RoomsWithAccountData(user string, after, upto int64) ([]string
 	return tx.texts(`SELECT DISTINCT room_id FROM account_data WHERE user_id = $1 AND room_id <> '' AND pos > $2 AND pos <= $3`, user, after, upto)
 }
 
-// AccountData is one setting.
+// AccountData is one setting; ErrNotFound when it was deleted.
 func (tx *ReadTx) AccountData(user, room, kind string) (json.RawMessage, error) {
 	var raw []byte
-	err := tx.one(`SELECT content FROM account_data WHERE user_id = $1 AND room_id = $2 AND type = $3`, []any{&raw}, user, room, kind)
+	err := tx.one(`SELECT content FROM account_data WHERE user_id = $1 AND room_id = $2 AND type = $3 AND deleted = 0`, []any{&raw}, user, room, kind)
 	return raw, err
 }
 
 // PutAccountData sets a setting, and wakes the user's devices.
 func (tx *Tx) PutAccountData(user, room, kind string, content json.RawMessage) error {
-	_, err := tx.exec(`INSERT INTO account_data (user_id, room_id, type, content, pos) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (user_id, room_id, type) DO UPDATE SET content = excluded.content, pos = excluded.pos`, user, room, kind, []byte(content), tx.NextPos())
+	_, err := tx.exec(`INSERT INTO account_data (user_id, room_id, type, content, pos, deleted) VALUES ($1, $2, $3, $4, $5, 0)
+		ON CONFLICT (user_id, room_id, type) DO UPDATE SET content = excluded.content, pos = excluded.pos, deleted = 0`,
+		user, room, kind, []byte(content), tx.NextPos())
+	tx.RingUser(user)
+	return err
+}
+
+// DeleteAccountData empties a setting and marks it as deleted; ErrNotFound when there
+// is none.
+func (tx *Tx) DeleteAccountData(user, room, kind string) error {
+	tx.RingUser(user)
+	return tx.must(`UPDATE account_data SET content = $4, pos = $5, deleted = 1 WHERE user_id = $1 AND room_id = $2 AND type = $3 AND deleted = 0`,
+		user, room, kind, []byte("{}"), tx.NextPos())
+}
+
+// PushRules is what the user changed of the default push rules, and the position of
+// the last change. Both are zero when there is nothing.
+func (tx *ReadTx) PushRules(user string) (changes json.RawMessage, pos int64, err error) {
+	var raw []byte
+	err = tx.one(`SELECT json, pos FROM push_rules WHERE user_id = $1`, []any{&raw, &pos}, user)
+	if errors.Is(err, ErrNotFound) {
+		err = nil
+	}
+	return raw, pos, err
+}
+
+// PutPushRules stores what the user changed, and wakes their devices.
+func (tx *Tx) PutPushRules(user string, changes json.RawMessage) error {
+	_, err := tx.exec(`INSERT INTO push_rules (user_id, json, pos) VALUES ($1, $2, $3)
+		ON CONFLICT (user_id) DO UPDATE SET json = excluded.json, pos = excluded.pos`, user, []byte(changes), tx.NextPos())
 	tx.RingUser(user)
 	return err
 }

@@ -3,6 +3,7 @@ package userserver
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/chancery-im/chancery/internal/matrixerr"
 	"github.com/chancery-im/chancery/storage"
@@ -31,12 +32,27 @@ func (s *Server) Device(ctx context.Context, user, device string) (d storage.Dev
 // maxDeviceName is the longest display name of a device, in bytes.
 const maxDeviceName = 100
 
-// RenameDevice sets a device's display name; others see it, so they are told.
-func (s *Server) RenameDevice(ctx context.Context, user, device string, name *string) error {
-	if name != nil && len(*name) > maxDeviceName {
-		return matrixerr.New(400, "M_TOO_LARGE", "The device name is too long")
+func checkDeviceName(name string) error {
+	switch {
+	case len(name) > maxDeviceName:
+		return matrixerr.New(400, "M_TOO_LARGE", "The device name is longer than 100 bytes")
+	case strings.ContainsRune(name, 0):
+		return matrixerr.InvalidParam("The device name is not usable")
 	}
-	return s.db.Write(ctx, func(tx *storage.Tx) error {
+	return nil
+}
+
+// RenameDevice sets a device's display name; others see it, so they are told. nil
+// keeps the name that there is.
+func (s *Server) RenameDevice(ctx context.Context, user, device string, name *string) error {
+	if name == nil {
+		_, err := s.Device(ctx, user, device)
+		return err
+	}
+	if err := checkDeviceName(*name); err != nil {
+		return err
+	}
+	return s.write(ctx, func(tx *storage.Tx) error {
 		if err := tx.RenameDevice(user, device, name); err != nil {
 			return notFoundAs(err, errNoDevice)
 		}
@@ -47,59 +63,50 @@ func (s *Server) RenameDevice(ctx context.Context, user, device string, name *st
 // DeleteDevices removes devices with their sessions and keys. Unknown ones are no
 // error: they are gone.
 func (s *Server) DeleteDevices(ctx context.Context, user string, devices []string) error {
-	err := s.db.Write(ctx, func(tx *storage.Tx) error {
-		for _, d := range devices {
-			if err := tx.DeleteDevice(user, d); err != nil {
-				return err
-			}
-		}
-		return tx.DeviceChanged(user)
-	})
+	err := s.write(ctx, func(tx *storage.Tx) error { return deleteDevices(tx, user, devices) })
 	s.cache.drop(func(x Session) bool { return x.User == user && slices.Contains(devices, x.Device) })
 	return err
 }
 
-// SetPassword changes a password. What else was logged in goes, when the user
-// wants it so.
-func (s *Server) SetPassword(ctx context.Context, user, password string) error {
-	if err := CheckPassword(password); err != nil {
-		return err
-	}
-	h, err := s.hashPassword(ctx, password)
-	if err != nil {
-		return err
-	}
-	return s.db.Write(ctx, func(tx *storage.Tx) error { return tx.SetPassword(user, h) })
-}
-
-// Deactivate ends an account: its rooms, devices, profile and settings go, and the
-// name is never given again.
-func (s *Server) Deactivate(ctx context.Context, user string, erase bool) error {
-	if err := s.LogoutAll(ctx, user, ""); err != nil {
-		return err
-	}
-	err := s.db.Write(ctx, func(tx *storage.Tx) error { return tx.Deactivate(user, erase) })
-	s.cache.drop(func(x Session) bool { return x.User == user })
-	if err != nil || s.rooms == nil {
-		return err
-	}
-	rooms, err := s.rooms.JoinedRooms(ctx, user)
-	if err != nil {
-		return err
-	}
-	for _, room := range rooms {
-		if err := s.rooms.Leave(ctx, user, room, ""); err != nil && !matrixerr.Is(err, "M_FORBIDDEN") {
+func deleteDevices(tx *storage.Tx, user string, devices []string) error {
+	any := false
+	for _, d := range devices {
+		was, err := tx.DeleteDevice(user, d)
+		if err != nil {
 			return err
 		}
+		any = any || was
 	}
-	return nil
+	if !any {
+		return nil
+	}
+	return tx.DeviceChanged(user)
 }
 
-// Accounts lists accounts after one, in order.
-func (s *Server) Accounts(ctx context.Context, after string, limit int) (list []storage.Account, err error) {
-	err = s.db.Read(ctx, func(tx *storage.ReadTx) error {
-		list, err = tx.Accounts(after, limit)
+// deleteOthers removes all devices of a user but one.
+func deleteOthers(tx *storage.Tx, user, but string) error {
+	list, err := tx.Devices(user)
+	if err != nil {
 		return err
-	})
-	return list, err
+	}
+	var ids []string
+	for _, d := range list {
+		if d.ID != but {
+			ids = append(ids, d.ID)
+		}
+	}
+	return deleteDevices(tx, user, ids)
+}
+
+// Logout ends a session and removes its device.
+func (s *Server) Logout(ctx context.Context, sess Session) error {
+	return s.DeleteDevices(ctx, sess.User, []string{sess.Device})
+}
+
+// LogoutAll ends all sessions of a user and removes all devices, but one when it is
+// named.
+func (s *Server) LogoutAll(ctx context.Context, user, but string) error {
+	err := s.write(ctx, func(tx *storage.Tx) error { return deleteOthers(tx, user, but) })
+	s.cache.drop(func(x Session) bool { return x.User == user && (but == "" || x.Device != but) })
+	return err
 }

@@ -3,6 +3,7 @@ package userserver
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 
 	"github.com/chancery-im/chancery/internal/id"
@@ -13,7 +14,8 @@ import (
 // errBadLogin is the same for a wrong password and for nobody of that name.
 var errBadLogin = matrixerr.Forbidden("The user name or the password is wrong")
 
-// CheckLogin checks a user's password.
+// CheckLogin checks a user's password. It takes as long for nobody as for somebody,
+// and tells of a deactivated or locked account only who knows its password.
 func (s *Server) CheckLogin(ctx context.Context, user, password string) error {
 	var a storage.Account
 	err := s.db.Read(ctx, func(tx *storage.ReadTx) (err error) {
@@ -30,17 +32,24 @@ func (s *Server) CheckLogin(ctx context.Context, user, password string) error {
 	if !ok {
 		return errBadLogin
 	}
-	if a.Deactivated {
-		return matrixerr.New(403, "M_USER_DEACTIVATED", "This account was deactivated")
-	}
-	return nil
+	return usable(a, nil)
 }
 
-// LoginOptions are what a client may say of its session.
+// KnownAddress reports whether a device of the user was last seen at an address.
+func (s *Server) KnownAddress(ctx context.Context, user, ip string) (known bool, err error) {
+	err = s.db.Read(ctx, func(tx *storage.ReadTx) error {
+		known, err = tx.KnownAddress(user, plain(ip))
+		return err
+	})
+	return known, err
+}
+
+// LoginOptions are what a client may say of its session, and where it comes from.
 type LoginOptions struct {
 	Device     string // "" makes a new one
-	DeviceName string
-	Refresh    bool // with a refresh token, and an access token that runs out
+	DeviceName string // of a new device; "" is none
+	Refresh    bool   // with a refresh token, and an access token that runs out
+	IP, Agent  string
 }
 
 // Tokens are what a login gives. Refresh and ExpiresIn are zero when the client
@@ -52,33 +61,46 @@ type Tokens struct {
 	Device    string
 }
 
-// Login makes a session of a device. Who logs in has been checked before. Logging
-// in to a device again ends its sessions of before.
+// Check says whether the options are usable, before anything is done.
+func (o LoginOptions) Check() error {
+	if o.Device != "" && !id.IsDevice(o.Device) {
+		return matrixerr.InvalidParam("device_id is not usable")
+	}
+	return checkDeviceName(o.DeviceName)
+}
+
+// Login makes a session of a device. Who logs in has been checked before, but that
+// the account is neither deactivated nor locked is checked here. Logging in to a
+// device again ends its sessions of before.
 func (s *Server) Login(ctx context.Context, user string, o LoginOptions) (Tokens, error) {
+	if err := o.Check(); err != nil {
+		return Tokens{}, err
+	}
 	t := Tokens{Access: s.newToken("cha_"), Device: o.Device}
 	if t.Device == "" {
-		t.Device = newDeviceID(id.RandomString(s.rand, 10))
-	} else if !id.IsDevice(t.Device) {
-		return t, matrixerr.InvalidParam("device_id is not usable")
+		t.Device = newDeviceID(s.rand)
 	}
 	sid, err := s.db.NextIDs(ctx, "session", 1)
 	if err != nil {
 		return t, err
 	}
-	row := storage.Session{ID: sid, Token: hash(t.Access), User: user, Device: t.Device, Scope: "all", Family: sid}
+	row := storage.Session{ID: sid, Token: hash(t.Access), User: user, Device: t.Device, Scope: "all", Family: sid, Used: true}
 	if o.Refresh {
-		t.Refresh, t.ExpiresIn = s.newToken("chr_"), s.life
+		t.Refresh, t.ExpiresIn = s.newRefresh(sid), s.life
 		row.Refresh, row.Expires = hash(t.Refresh), s.now()+s.life.Milliseconds()
 	}
-	var name *string
+	device := storage.Device{User: user, ID: t.Device, IP: plain(o.IP), Agent: plain(o.Agent)}
 	if o.DeviceName != "" {
-		name = &o.DeviceName
+		device.Name = &o.DeviceName
 	}
-	err = s.db.Write(ctx, func(tx *storage.Tx) error {
+	err = s.write(ctx, func(tx *storage.Tx) error {
+		if err := usable(tx.Account(user)); err != nil {
+			return err
+		}
 		if err := tx.EndSessions(user, t.Device); err != nil {
 			return err
 		}
-		if err := tx.PutDevice(user, t.Device, name); err != nil {
+		if err := tx.PutDevice(device); err != nil {
 			return err
 		}
 		return tx.PutSession(row)
@@ -88,88 +110,38 @@ func (s *Server) Login(ctx context.Context, user string, o LoginOptions) (Tokens
 }
 
 // newDeviceID is ten capital letters, as people read them to each other.
-func newDeviceID(random string) string {
-	out := make([]byte, 10)
-	for i := range out {
-		out[i] = 'A' + random[i]%26
+func newDeviceID(r io.Reader) string {
+	out := make([]byte, 0, 10)
+	for buf := [32]byte{}; len(out) < cap(out); {
+		if _, err := io.ReadFull(r, buf[:]); err != nil {
+			panic("userserver: no randomness: " + err.Error())
+		}
+		for _, b := range buf {
+			if b < 26*9 && len(out) < cap(out) { // every letter as often as the others
+				out = append(out, 'A'+b%26)
+			}
+		}
 	}
 	return string(out)
 }
 
-// Refresh gives new tokens for a refresh token. The use of one that was replaced
-// ends the whole login: somebody has stolen a copy.
-func (s *Server) Refresh(ctx context.Context, refresh string) (Tokens, error) {
-	t := Tokens{Access: s.newToken("cha_"), Refresh: s.newToken("chr_"), ExpiresIn: s.life}
-	sid, err := s.db.NextIDs(ctx, "session", 1)
-	if err != nil {
-		return t, err
-	}
-	stolen := false
-	var old storage.Session
-	err = s.db.Write(ctx, func(tx *storage.Tx) (err error) {
-		if old, err = tx.SessionByRefresh(hash(refresh)); err != nil {
-			return notFoundAs(err, matrixerr.UnknownToken(false))
-		}
-		if stolen = old.Replaced; stolen {
-			return tx.DeleteFamily(old.Family)
-		}
-		if err = tx.DeleteReplaced(old.Family, old.ID); err != nil {
-			return err
-		}
-		if err = tx.ReplaceSession(old.ID, tx.Now()+time.Minute.Milliseconds()); err != nil {
-			return err
-		}
-		return tx.PutSession(storage.Session{ID: sid, Token: hash(t.Access), Refresh: hash(t.Refresh), User: old.User, Device: old.Device,
-			Scope: old.Scope, Client: old.Client, Family: old.Family, Expires: tx.Now() + s.life.Milliseconds()})
-	})
-	s.cache.drop(func(x Session) bool { return x.Family == old.Family })
-	if err == nil && stolen {
-		err = matrixerr.UnknownToken(false)
-	}
-	t.Device = old.Device
-	return t, err
-}
-
-// loginTokenLife is how long a login token of GetLoginToken is good.
+// loginTokenLife is how long a login token of NewLoginToken is good.
 const loginTokenLife = time.Minute
 
-// NewLoginToken makes a token with which another client logs in once.
+// NewLoginToken makes a token with which another client logs in once, within the
+// time it returns.
 func (s *Server) NewLoginToken(ctx context.Context, user string) (string, time.Duration, error) {
 	tok := s.newToken("chl_")
-	return tok, loginTokenLife, s.db.Write(ctx, func(tx *storage.Tx) error {
+	return tok, loginTokenLife, s.write(ctx, func(tx *storage.Tx) error {
 		return tx.PutLoginToken(hash(tok), user, tx.Now()+loginTokenLife.Milliseconds())
 	})
 }
 
 // TakeLoginToken uses a login token up and says whose it is.
 func (s *Server) TakeLoginToken(ctx context.Context, token string) (user string, err error) {
-	err = s.db.Write(ctx, func(tx *storage.Tx) (err error) {
+	err = s.write(ctx, func(tx *storage.Tx) (err error) {
 		user, err = tx.TakeLoginToken(hash(token))
 		return notFoundAs(err, matrixerr.Forbidden("The login token is not valid"))
 	})
 	return user, err
-}
-
-// Logout ends a session and removes its device.
-func (s *Server) Logout(ctx context.Context, sess Session) error {
-	return s.DeleteDevices(ctx, sess.User, []string{sess.Device})
-}
-
-// LogoutAll ends all sessions of a user and removes all devices, but one when it
-// is named.
-func (s *Server) LogoutAll(ctx context.Context, user, but string) error {
-	var ids []string
-	err := s.db.Read(ctx, func(tx *storage.ReadTx) error {
-		list, err := tx.Devices(user)
-		for _, d := range list {
-			if d.ID != but {
-				ids = append(ids, d.ID)
-			}
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return s.DeleteDevices(ctx, user, ids)
 }

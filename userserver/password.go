@@ -2,15 +2,57 @@ package userserver
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
+
+	"github.com/chancery-im/chancery/internal/matrixerr"
+	"github.com/chancery-im/chancery/storage"
 )
+
+// maxPassword is the longest password, in bytes.
+const maxPassword = 512
+
+// CheckPassword says whether a password is good enough to be set.
+func (s *Server) CheckPassword(password string) error {
+	switch {
+	case utf8.RuneCountInString(password) < s.minPassword:
+		return matrixerr.WeakPassword(fmt.Sprintf("The password is too short; take at least %d characters", s.minPassword))
+	case len(password) > maxPassword:
+		return matrixerr.InvalidParam("The password is too long")
+	}
+	return nil
+}
+
+// SetPassword changes a password. With logout, all sessions end but those of the
+// device that keep names; "" keeps none.
+func (s *Server) SetPassword(ctx context.Context, user, password string, logout bool, keep string) error {
+	if err := s.CheckPassword(password); err != nil {
+		return err
+	}
+	h, err := s.hashPassword(ctx, password)
+	if err != nil {
+		return err
+	}
+	err = s.write(ctx, func(tx *storage.Tx) error {
+		if err := usable(tx.Account(user)); err != nil {
+			return err
+		}
+		if err := tx.SetPassword(user, h); err != nil || !logout {
+			return err
+		}
+		return deleteOthers(tx, user, keep)
+	})
+	if logout {
+		s.cache.drop(func(x Session) bool { return x.User == user && (keep == "" || x.Device != keep) })
+	}
+	return err
+}
 
 // Parameters of argon2id (RFC 9106, for machines with little memory): a hash takes
 // about 30 ms and 19 MiB. Old hashes carry their own.
@@ -21,15 +63,14 @@ const (
 	argonLength = 32
 )
 
-// hashPassword makes the encoded hash of a password. Two at a time, so that a
-// flood of logins does not fill the memory.
+// hashesAtOnce bounds how many passwords are hashed at a time, so that a flood of
+// logins fills neither the memory nor every core.
+const hashesAtOnce = 2
+
+// hashPassword makes the encoded hash of a password.
 func (s *Server) hashPassword(ctx context.Context, password string) (string, error) {
 	salt := make([]byte, 16)
-	r := s.rand
-	if r == nil {
-		r = rand.Reader
-	}
-	if _, err := io.ReadFull(r, salt); err != nil {
+	if _, err := io.ReadFull(s.rand, salt); err != nil {
 		return "", err
 	}
 	sum, err := s.argon(ctx, password, salt, argonTime, argonMemory, argonLanes)

@@ -3,8 +3,7 @@ package userserver
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"strconv"
+	"regexp"
 	"strings"
 
 	"github.com/chancery-im/chancery/internal/canonicaljson"
@@ -16,8 +15,6 @@ import (
 const maxProfile = 64 << 10
 
 var errNoProfile = matrixerr.NotFound("There is no such profile")
-
-func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 func quoted(s string) json.RawMessage { return canonicaljson.AppendString(nil, s) }
 
@@ -60,7 +57,7 @@ func (s *Server) SetProfile(ctx context.Context, user, field string, value json.
 		return err
 	}
 	shown := field == "displayname" || field == "avatar_url"
-	err := s.db.Write(ctx, func(tx *storage.Tx) error {
+	err := s.write(ctx, func(tx *storage.Tx) error {
 		old, err := tx.Profile(user)
 		if err != nil {
 			return err
@@ -79,57 +76,61 @@ func (s *Server) SetProfile(ctx context.Context, user, field string, value json.
 		}
 		return tx.ProfileUpdate(user)
 	})
-	if err != nil || !shown {
-		return err
+	if err == nil && shown {
+		s.after(ctx, "show the profile of "+user, func(ctx context.Context) error { return s.showProfile(ctx, user) })
 	}
-	return s.FinishProfiles(ctx)
+	return err
 }
 
-// maxName is the longest display name, in bytes.
-const maxName = 256
+// Lengths of fields, in bytes.
+const (
+	maxField  = 255
+	maxName   = 256
+	maxAvatar = 1000
+)
 
+// checkField: "Set a profile field": avatar_url, displayname, m.tz, or a name of the
+// Common Namespaced Identifier Grammar.
 func checkField(field string, value json.RawMessage) error {
-	if field == "" || len(field) > 255 {
-		return matrixerr.New(400, "M_KEY_TOO_LARGE", "A profile field's name is 1 to 255 bytes")
+	if len(field) > maxField {
+		return matrixerr.New(400, "M_KEY_TOO_LARGE", "A profile field's name is at most 255 bytes long")
 	}
-	if value == nil || field != "displayname" && field != "avatar_url" {
+	if !fieldName.MatchString(field) {
+		return matrixerr.InvalidParam("This is not the name of a profile field")
+	}
+	if value == nil || field != "displayname" && field != "avatar_url" && field != "m.tz" {
 		return nil
 	}
-	var text string
-	if json.Unmarshal(value, &text) != nil {
+	var text *string
+	if json.Unmarshal(value, &text) != nil || text == nil {
 		return matrixerr.BadJSON(field + " must be a string")
 	}
-	if field == "displayname" && len(text) > maxName || len(text) > 1000 {
+	if limit := map[string]int{"displayname": maxName, "avatar_url": maxAvatar, "m.tz": maxField}[field]; len(*text) > limit {
 		return matrixerr.New(400, "M_TOO_LARGE", field+" is too long")
 	}
-	if field == "avatar_url" && text != "" && !strings.HasPrefix(text, "mxc://") {
+	if field == "avatar_url" && *text != "" && !strings.HasPrefix(*text, "mxc://") {
 		return matrixerr.InvalidParam("avatar_url must be an mxc URI")
 	}
 	return nil
 }
 
-// FinishProfiles brings profiles into rooms where that is still to be done.
-func (s *Server) FinishProfiles(ctx context.Context) error {
-	if s.rooms == nil {
-		return nil
-	}
-	var todo map[string]int64
+var fieldName = regexp.MustCompile(`^(avatar_url|displayname|[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+)$`)
+
+// showProfile brings a user's profile into their rooms, when that is to be done.
+func (s *Server) showProfile(ctx context.Context, user string) error {
+	var pos int64
 	err := s.db.Read(ctx, func(tx *storage.ReadTx) (err error) {
-		todo, err = tx.PendingProfiles()
+		pos, err = tx.PendingProfile(user)
 		return err
 	})
-	if err != nil {
+	if err != nil || pos == 0 {
 		return err
 	}
-	var failed error
-	for user, pos := range todo {
-		if err := s.rooms.UpdateProfile(ctx, user); err != nil {
-			failed = errors.Join(failed, err)
-			continue
-		}
-		if err := s.db.Write(ctx, func(tx *storage.Tx) error { return tx.ProfileUpdated(user, pos) }); err != nil {
-			return err
-		}
+	if err := s.rooms.UpdateProfile(ctx, user); err != nil {
+		return err
 	}
-	return failed
+	return s.write(ctx, func(tx *storage.Tx) error { return tx.ProfileUpdated(user, pos) })
 }
+
+// FinishProfiles is Resume.
+func (s *Server) FinishProfiles(ctx context.Context) error { return s.Resume(ctx) }

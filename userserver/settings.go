@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 
 	"github.com/chancery-im/chancery/internal/canonicaljson"
 	"github.com/chancery-im/chancery/internal/matrixerr"
@@ -13,37 +14,55 @@ import (
 
 var errNoSetting = matrixerr.NotFound("There is no such account data")
 
-// AccountData is a setting of the user; room "" is of no room.
+// AccountData is a setting of the user; room "" is of no room. The push rules are
+// one of them to read.
 func (s *Server) AccountData(ctx context.Context, user, room, kind string) (content json.RawMessage, err error) {
+	if kind == pushRulesType && room == "" {
+		return s.pushRulesContent(ctx, user)
+	}
 	err = s.db.Read(ctx, func(tx *storage.ReadTx) error {
 		content, err = tx.AccountData(user, room, kind)
 		return notFoundAs(err, errNoSetting)
 	})
-	if err == nil && string(content) == "{}" && kind != "m.direct" {
-		// An empty setting is a deleted one (MSC3391), which clients have yet to see.
-		return content, nil
-	}
 	return content, err
+}
+
+// AccountDataSince are the user's settings of no room that changed between two
+// positions, with the push rules when they changed or after is 0.
+func (s *Server) AccountDataSince(tx *storage.ReadTx, user string, after, upto int64) ([]storage.Setting, error) {
+	list, err := tx.AccountDataSince(user, after, upto)
+	if err != nil {
+		return nil, err
+	}
+	changes, pos, err := tx.PushRules(user)
+	if err != nil || after > 0 && (pos <= after || pos > upto) {
+		return list, err
+	}
+	content, err := pushRulesJSON(user, changes)
+	return append(list, storage.Setting{Type: pushRulesType, Content: content, Pos: pos}), err
 }
 
 // SetAccountData sets a setting, an object.
 func (s *Server) SetAccountData(ctx context.Context, user, room, kind string, content json.RawMessage) error {
-	if len(kind) > 255 {
-		return matrixerr.TooLarge("The type is too long")
-	}
-	return s.db.Write(ctx, func(tx *storage.Tx) error { return tx.PutAccountData(user, room, kind, content) })
+	return s.write(ctx, func(tx *storage.Tx) error { return tx.PutAccountData(user, room, kind, content) })
+}
+
+// DeleteAccountData removes a setting; other clients hear of it as of an empty one
+// (MSC3391). One that is not there is no error.
+func (s *Server) DeleteAccountData(ctx context.Context, user, room, kind string) error {
+	return s.write(ctx, func(tx *storage.Tx) error { return notFoundAs(tx.DeleteAccountData(user, room, kind), nil) })
 }
 
 // ChangeAccountData replaces a setting by what change makes of it, in one step;
 // change gets {} when there is none, and nothing is written when it fails.
 func (s *Server) ChangeAccountData(ctx context.Context, user, room, kind string, change func(old json.RawMessage) (json.RawMessage, error)) error {
-	return s.db.Write(ctx, func(tx *storage.Tx) error {
+	return s.write(ctx, func(tx *storage.Tx) error {
 		old, err := tx.AccountData(user, room, kind)
-		if notFoundAs(err, nil) != nil {
-			return err
+		if errors.Is(err, storage.ErrNotFound) {
+			old, err = json.RawMessage("{}"), nil
 		}
 		if err != nil {
-			old = json.RawMessage("{}")
+			return err
 		}
 		next, err := change(old)
 		if err != nil {
@@ -61,7 +80,7 @@ func (s *Server) PutFilter(ctx context.Context, user string, raw json.RawMessage
 	}
 	sum := sha256.Sum256(canonical)
 	filterID := base64.RawURLEncoding.EncodeToString(sum[:12])
-	return filterID, s.db.Write(ctx, func(tx *storage.Tx) error { return tx.PutFilter(user, filterID, canonical) })
+	return filterID, s.write(ctx, func(tx *storage.Tx) error { return tx.PutFilter(user, filterID, canonical) })
 }
 
 // Filter is a filter that the user stored.

@@ -41,6 +41,8 @@ type AuthDict struct {
 	} `json:"identifier"`
 }
 
+var errNoSession = matrixerr.New(400, "M_UNKNOWN", "The authentication session is not known")
+
 // Interactive checks a request's authentication. It returns the registration token
 // that was used, if any, once a flow is complete; else a 401 error with the flows
 // and the session to go on with.
@@ -62,24 +64,35 @@ func (s *Server) Interactive(ctx context.Context, a Ask) (token string, err erro
 	done := stages(u.Done)
 	for _, flow := range a.Flows {
 		if failed == nil && complete(flow, done) {
-			return tokenOf(u.Done), s.db.Write(ctx, func(tx *storage.Tx) error { return tx.DeleteUIA(u.Session) })
+			return tokenOf(u.Done), s.endUIA(ctx, a)
 		}
 	}
-	if err := s.db.Write(ctx, func(tx *storage.Tx) error { return tx.PutUIA(u) }); err != nil {
+	if err := s.write(ctx, func(tx *storage.Tx) error { return tx.PutUIA(u) }); err != nil {
 		return "", err
 	}
 	return "", challenge(a.Flows, u.Session, done, failed)
 }
 
+// endUIA forgets a session whose flow is complete, if one was stored at all.
+func (s *Server) endUIA(ctx context.Context, a Ask) error {
+	if a.Auth.Session == "" {
+		return nil
+	}
+	return s.write(ctx, func(tx *storage.Tx) error { return tx.DeleteUIA(a.Auth.Session) })
+}
+
 // uiaSession is the session of the request, which must be of the same user, the
 // same endpoint and the same body.
 func (s *Server) uiaSession(ctx context.Context, a Ask, body []byte) (u storage.UIA, err error) {
+	if !id.IsDevice(a.Auth.Session) { // an opaque text, as a device id is
+		return u, errNoSession
+	}
 	err = s.db.Read(ctx, func(tx *storage.ReadTx) error {
 		u, err = tx.UIA(a.Auth.Session)
 		return err
 	})
 	if errors.Is(err, storage.ErrNotFound) || err == nil && (u.User != a.User || u.Action != a.Action) {
-		return u, matrixerr.New(400, "M_UNKNOWN", "The authentication session is not known")
+		return u, errNoSession
 	}
 	if err == nil && string(u.Body) != string(body) {
 		return u, matrixerr.Forbidden("The request is not the one that this authentication was begun for")
@@ -102,6 +115,9 @@ func (s *Server) stage(ctx context.Context, a Ask, u *storage.UIA) error {
 		if who == "" {
 			who = a.Auth.User
 		}
+		if kind := a.Auth.Identifier.Type; kind != "" && kind != "m.id.user" {
+			return matrixerr.Forbidden("Only user ids can be authenticated here")
+		}
 		if who != "" && who != a.User && s.UserID(who) != a.User {
 			return matrixerr.Forbidden("The authentication is for another user")
 		}
@@ -114,7 +130,7 @@ func (s *Server) stage(ctx context.Context, a Ask, u *storage.UIA) error {
 			return err
 		}
 		if !good {
-			return matrixerr.New(401, "M_FORBIDDEN", "The registration token is not valid")
+			return errBadToken
 		}
 		u.Done = add(u.Done, StageToken+"="+a.Auth.Token)
 		return nil

@@ -12,9 +12,12 @@ import (
 // Token is the access token of the Authorization header, or of the deprecated
 // access_token parameter. Without one the error is 401 M_MISSING_TOKEN.
 func Token(r *http.Request) (string, error) {
-	if h := r.Header.Get("Authorization"); h != "" {
+	for _, h := range r.Header.Values("Authorization") {
 		scheme, tok, _ := strings.Cut(h, " ")
-		if tok = strings.TrimSpace(tok); !strings.EqualFold(scheme, "Bearer") || tok == "" {
+		if !strings.EqualFold(scheme, "Bearer") {
+			continue // a proxy's own, perhaps
+		}
+		if tok = strings.TrimSpace(tok); tok == "" {
 			return "", matrixerr.MissingToken()
 		}
 		return tok, nil

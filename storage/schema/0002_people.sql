@@ -1,8 +1,8 @@
 -- People: accounts, sessions, profiles and settings. Written by userserver.
 
 -- accounts: kind is human, guest, bot, appservice or system. password is an
--- encoded slow hash, null for accounts that log in otherwise or not at all.
--- Grows with people.
+-- encoded slow hash, null for accounts that log in otherwise or not at all. leaving
+-- marks a deactivated account whose rooms are not all left yet. Grows with people.
 CREATE TABLE accounts (
     user_id     TEXT   NOT NULL PRIMARY KEY,
     kind        TEXT   NOT NULL,
@@ -13,8 +13,10 @@ CREATE TABLE accounts (
     erased      BIGINT NOT NULL,
     locked      BIGINT NOT NULL,
     suspended   BIGINT NOT NULL,
+    leaving     BIGINT NOT NULL,
     appservice  TEXT
 );
+CREATE INDEX accounts_leaving ON accounts (leaving) WHERE leaving = 1;
 
 -- external_ids ties accounts to identities elsewhere (single sign-on).
 CREATE TABLE external_ids (
@@ -23,6 +25,7 @@ CREATE TABLE external_ids (
     user_id TEXT NOT NULL,
     PRIMARY KEY (issuer, subject)
 );
+CREATE INDEX external_ids_user ON external_ids (user_id);
 
 -- devices: one row a device. Grows with logins; removed at logout.
 CREATE TABLE devices (
@@ -37,8 +40,8 @@ CREATE TABLE devices (
 
 -- sessions: the one table of tokens. token is SHA-256 of the access token, refresh
 -- of the refresh token; expires in ms, 0 never. family joins the sessions that
--- refreshing made of one login, so that the use of an old refresh token ends all.
--- Removed at logout; expired ones are pruned.
+-- refreshing made of one login: at most the one in use, and its successor until
+-- that is used for the first time. Removed at logout.
 CREATE TABLE sessions (
     id        BIGINT NOT NULL PRIMARY KEY,
     token     BYTEA  NOT NULL UNIQUE,
@@ -50,12 +53,20 @@ CREATE TABLE sessions (
     family    BIGINT NOT NULL,
     created   BIGINT NOT NULL,
     expires   BIGINT NOT NULL,
-    replaced  BIGINT NOT NULL
+    used      BIGINT NOT NULL
 );
 CREATE INDEX sessions_user ON sessions (user_id, device_id);
+CREATE INDEX sessions_family ON sessions (family);
 
 -- login_tokens are single-use tokens for m.login.token. Pruned when expired.
 CREATE TABLE login_tokens (
+    token   BYTEA  NOT NULL PRIMARY KEY,
+    user_id TEXT   NOT NULL,
+    expires BIGINT NOT NULL
+);
+
+-- openid_tokens prove to others who somebody is (OpenID module). Pruned when expired.
+CREATE TABLE openid_tokens (
     token   BYTEA  NOT NULL PRIMARY KEY,
     user_id TEXT   NOT NULL,
     expires BIGINT NOT NULL
@@ -79,6 +90,7 @@ CREATE TABLE uia (
     done    TEXT   NOT NULL,
     ts      BIGINT NOT NULL
 );
+CREATE INDEX uia_user ON uia (user_id);
 
 -- profiles: one row a field; value is JSON.
 CREATE TABLE profiles (
@@ -95,16 +107,26 @@ CREATE TABLE profile_updates (
 );
 
 -- account_data: settings of users, room_id '' for those of no room. content is a
--- JSON object; an empty one stands for a deleted setting until clients saw it.
+-- JSON object. A deleted one stays as an empty object, so that other clients hear
+-- of it (MSC3391).
 CREATE TABLE account_data (
     user_id TEXT   NOT NULL,
     room_id TEXT   NOT NULL,
     type    TEXT   NOT NULL,
     content BYTEA  NOT NULL,
     pos     BIGINT NOT NULL,
+    deleted BIGINT NOT NULL,
     PRIMARY KEY (user_id, room_id, type)
 );
 CREATE INDEX account_data_pos ON account_data (user_id, pos);
+
+-- push_rules: what users changed of the default push rules, as JSON. One row a user
+-- who changed anything.
+CREATE TABLE push_rules (
+    user_id TEXT   NOT NULL PRIMARY KEY,
+    json    BYTEA  NOT NULL,
+    pos     BIGINT NOT NULL
+);
 
 -- filters that clients uploaded. Equal ones have one id.
 CREATE TABLE filters (

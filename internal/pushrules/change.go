@@ -1,0 +1,193 @@
+package pushrules
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/chancery-im/chancery/internal/id"
+	"github.com/chancery-im/chancery/internal/matrixerr"
+)
+
+// New is a rule as a client sends it.
+type New struct {
+	Actions    *[]json.RawMessage `json:"actions"`
+	Conditions []json.RawMessage  `json:"conditions"`
+	Pattern    *string            `json:"pattern"`
+}
+
+// MaxOwn is how many rules of their own a user has at most.
+const MaxOwn = 2000
+
+// CheckKind says whether there is such a kind of rule.
+func CheckKind(k Kind) error {
+	if !slices.Contains(Kinds, k) {
+		return matrixerr.InvalidParam("There is no such kind of push rule")
+	}
+	return nil
+}
+
+// Put makes a rule, or changes it. before and after name rules next to which it is to
+// stand; with neither, a new one is the most important, and an old one stays where it
+// is. A changed rule stays enabled or disabled.
+func (c *Changes) Put(k Kind, ruleID string, n New, before, after string) error {
+	r, err := n.rule(k, ruleID)
+	if err != nil {
+		return err
+	}
+	list := slices.Clone(c.Own[k])
+	at := 0
+	if i := index(list, ruleID); i >= 0 {
+		at, r.Enabled = i, list[i].Enabled
+		list = slices.Delete(list, i, i+1)
+	} else if c.count() >= MaxOwn {
+		return matrixerr.New(400, "M_TOO_LARGE", "There are too many push rules")
+	}
+	if at, err = place(list, at, before, after); err != nil {
+		return err
+	}
+	if c.Own == nil {
+		c.Own = map[Kind][]Rule{}
+	}
+	c.Own[k] = slices.Insert(list, at, r)
+	return nil
+}
+
+func (c *Changes) count() (n int) {
+	for list := range maps.Values(c.Own) {
+		n += len(list)
+	}
+	return n
+}
+
+func index(list []Rule, ruleID string) int {
+	return slices.IndexFunc(list, func(r Rule) bool { return r.ID == ruleID })
+}
+
+// place is where a rule goes: "If both after and before are provided, the new or
+// updated rule must be the next most important rule with respect to the rule
+// identified by before."
+func place(list []Rule, at int, before, after string) (int, error) {
+	next := before
+	if next == "" {
+		next = after
+	}
+	if next == "" {
+		return at, nil
+	}
+	i := index(list, next)
+	if i < 0 || after != "" && index(list, after) < 0 {
+		return 0, matrixerr.New(400, "M_UNKNOWN", "The rule of before or after is not known")
+	}
+	if before == "" {
+		i++
+	}
+	return i, nil
+}
+
+// rule checks a new rule.
+func (n New) rule(k Kind, ruleID string) (Rule, error) {
+	r := Rule{ID: ruleID, Enabled: true}
+	switch {
+	case !id.IsDevice(ruleID) || strings.HasPrefix(ruleID, "."):
+		return r, matrixerr.InvalidParam("rule_id is not usable: names that begin with a dot are the server's")
+	case n.Actions == nil:
+		return r, matrixerr.MissingParam("actions is missing")
+	case k == Content && n.Pattern == nil:
+		return r, matrixerr.MissingParam("pattern is missing")
+	}
+	var err error
+	if r.Actions, err = checkActions(*n.Actions); err != nil {
+		return r, err
+	}
+	if k == Content {
+		r.Pattern = *n.Pattern
+	}
+	if k.Conditional() {
+		r.Conditions, err = checkConditions(n.Conditions)
+	}
+	return r, err
+}
+
+// checkActions leaves out the historical actions, which mean nothing.
+func checkActions(list []json.RawMessage) ([]json.RawMessage, error) {
+	out := []json.RawMessage{}
+	for _, raw := range list {
+		var word string
+		var tweak struct {
+			Name string `json:"set_tweak"`
+		}
+		switch {
+		case json.Unmarshal(raw, &word) == nil && word == "notify":
+			out = append(out, raw)
+		case word == "dont_notify" || word == "coalesce":
+		case word == "" && json.Unmarshal(raw, &tweak) == nil && tweak.Name != "":
+			out = append(out, raw)
+		default:
+			return nil, matrixerr.InvalidParam("There is an action that is not known")
+		}
+	}
+	return out, nil
+}
+
+func checkConditions(list []json.RawMessage) ([]json.RawMessage, error) {
+	for _, raw := range list {
+		var c struct {
+			Kind string `json:"kind"`
+		}
+		if json.Unmarshal(raw, &c) != nil || c.Kind == "" {
+			return nil, matrixerr.InvalidParam("A condition is an object with a kind")
+		}
+	}
+	return append([]json.RawMessage{}, list...), nil
+}
+
+// Delete removes a rule of the user.
+func (c *Changes) Delete(k Kind, ruleID string) error {
+	i := index(c.Own[k], ruleID)
+	switch {
+	case i >= 0:
+		c.Own[k] = slices.Delete(slices.Clone(c.Own[k]), i, i+1)
+		return nil
+	case isPredefined(k, ruleID):
+		return matrixerr.InvalidParam("Predefined rules cannot be deleted")
+	}
+	return errNoRule
+}
+
+// SetEnabled enables a rule or disables it.
+func (c *Changes) SetEnabled(k Kind, ruleID string, enabled bool) error {
+	if i := index(c.Own[k], ruleID); i >= 0 {
+		c.Own[k][i].Enabled = enabled
+		return nil
+	}
+	if !isPredefined(k, ruleID) {
+		return errNoRule
+	}
+	if c.Enabled == nil {
+		c.Enabled = map[string]bool{}
+	}
+	c.Enabled[ruleID] = enabled
+	return nil
+}
+
+// SetActions sets what a rule does.
+func (c *Changes) SetActions(k Kind, ruleID string, actions []json.RawMessage) error {
+	list, err := checkActions(actions)
+	if err != nil {
+		return err
+	}
+	if i := index(c.Own[k], ruleID); i >= 0 {
+		c.Own[k][i].Actions = list
+		return nil
+	}
+	if !isPredefined(k, ruleID) {
+		return errNoRule
+	}
+	if c.Replaced == nil {
+		c.Replaced = map[string][]json.RawMessage{}
+	}
+	c.Replaced[ruleID] = list
+	return nil
+}

@@ -1,0 +1,64 @@
+package userserver
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/chancery-im/chancery/internal/pushrules"
+	"github.com/chancery-im/chancery/storage"
+)
+
+// pushRulesType is the account data that shows the push rules.
+const pushRulesType = "m.push_rules"
+
+// PushRules are all push rules of a user.
+func (s *Server) PushRules(ctx context.Context, user string) (pushrules.Ruleset, error) {
+	var changes pushrules.Changes
+	err := s.db.Read(ctx, func(tx *storage.ReadTx) error {
+		raw, _, err := tx.PushRules(user)
+		if err != nil {
+			return err
+		}
+		changes, err = pushrules.Parse(raw)
+		return err
+	})
+	return changes.Effective(user), err
+}
+
+// ChangePushRules changes a user's rules in one step; nothing is written when change
+// fails.
+func (s *Server) ChangePushRules(ctx context.Context, user string, change func(*pushrules.Changes) error) error {
+	return s.write(ctx, func(tx *storage.Tx) error {
+		raw, _, err := tx.PushRules(user)
+		if err != nil {
+			return err
+		}
+		c, err := pushrules.Parse(raw)
+		if err != nil {
+			return err
+		}
+		if err := change(&c); err != nil {
+			return err
+		}
+		if raw, err = json.Marshal(c); err != nil {
+			return err
+		}
+		return tx.PutPushRules(user, raw)
+	})
+}
+
+func (s *Server) pushRulesContent(ctx context.Context, user string) (json.RawMessage, error) {
+	rules, err := s.PushRules(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(map[string]any{"global": rules})
+}
+
+func pushRulesJSON(user string, changes json.RawMessage) (json.RawMessage, error) {
+	c, err := pushrules.Parse(changes)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(map[string]any{"global": c.Effective(user)})
+}
