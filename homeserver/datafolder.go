@@ -1,13 +1,13 @@
 package homeserver
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -37,15 +37,24 @@ func privateFolder(dir string, log *logrus.Entry) error {
 // KeyFolder is where the signing keys of a data folder are.
 func KeyFolder(dataDir string) string { return filepath.Join(dataDir, "signing_keys") }
 
-// ownKeys loads the signing keys, and makes the first one.
-func ownKeys(dataDir string, clock func() time.Time, random io.Reader) (signingkeys.Ring, error) {
-	dir := KeyFolder(dataDir)
+// ownKeys loads the signing keys, and makes the first one. Where people have
+// accounts but the key is gone, it refuses: with another key, other servers would
+// not believe what this one says, and an old key cannot be told again.
+func (h *Homeserver) ownKeys(ctx context.Context, random io.Reader) (signingkeys.Ring, error) {
+	dir := KeyFolder(h.Config.DataDir)
 	ring, err := signingkeys.Load(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := signingkeys.Add(dir, clock(), random); err != nil {
-			return nil, err
-		}
-		return signingkeys.Load(dir)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return ring, err
 	}
-	return ring, err
+	people, err := h.Users.Accounts(ctx, "", 1)
+	if err != nil {
+		return nil, err
+	}
+	if len(people) > 0 {
+		return nil, fmt.Errorf("there is data but no signing key in %s; put the folder of the backup back, or run \"chancery keys rotate --lost\" if it is lost for good", dir)
+	}
+	if _, err := signingkeys.Add(dir, h.clock(), random); err != nil {
+		return nil, err
+	}
+	return signingkeys.Load(dir)
 }

@@ -103,18 +103,18 @@ func (o Options) orReal() Options {
 // build makes everything above storage.
 func (h *Homeserver) build(ctx context.Context, o Options, bell *notify.Bell) (err error) {
 	cfg := h.Config
-	if h.Keys, err = ownKeys(cfg.DataDir, o.Clock, o.Rand); err != nil {
-		return err
-	}
 	if h.Egress == nil {
 		if h.Egress, err = newEgress(cfg); err != nil {
 			return err
 		}
 	}
 	httpjson.Register(sentinels()...)
+	h.Users = userserver.New(userserver.Options{DB: h.DB, ServerName: cfg.ServerName, Clock: o.Clock, Rand: o.Rand, Log: o.Log})
+	if h.Keys, err = h.ownKeys(ctx, o.Rand); err != nil {
+		return err
+	}
 	key := h.Keys.Current()
 	signer := event.NewSigner(cfg.ServerName, event.Key{ID: key.ID, Private: key.Private}, o.Rand)
-	h.Users = userserver.New(userserver.Options{DB: h.DB, ServerName: cfg.ServerName, Clock: o.Clock, Rand: o.Rand, Log: o.Log})
 	h.Rooms = roomserver.New(roomserver.Options{DB: h.DB, ServerName: cfg.ServerName, Signer: signer, Clock: o.Clock, Rand: o.Rand,
 		Policy: policy.AllowAll{}, Log: o.Log, DefaultVersion: event.Version(cfg.Rooms.DefaultVersion), Profiles: h.Users})
 	h.Users.SetRooms(h.Rooms)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"text/tabwriter"
 	"time"
 
@@ -20,11 +21,20 @@ import (
 // signing with a key that others take for expired.
 func keysRotate(p *program, args []string) error {
 	o := p.options("keys rotate")
+	lost := o.Bool("lost", false, "make a key although all of before are lost; other servers may have to forget this one first")
 	if _, err := o.parse(args, 0); err != nil {
 		return err
 	}
 	cfg, err := o.load()
 	if err != nil {
+		return err
+	}
+	dir := homeserver.KeyFolder(cfg.DataDir)
+	if _, err := signingkeys.Load(dir); *lost && errors.Is(err, fs.ErrNotExist) {
+		k, err := signingkeys.Add(dir, time.Now(), rand.Reader)
+		if err == nil {
+			fmt.Fprintf(p.out, "%s signs from the next start on.\n", k.ID)
+		}
 		return err
 	}
 	log := logrus.New()
@@ -36,17 +46,19 @@ func keysRotate(p *program, args []string) error {
 	if err != nil {
 		return err
 	}
-	old := h.Keys.Current()
+	return errors.Join(p.rotate(h.Keys.Current(), dir), h.Close())
+}
+
+func (p *program) rotate(old signingkeys.Key, dir string) error {
 	now := time.Now()
 	if !now.After(old.Created) {
-		err = fmt.Errorf("the clock says %s, but the newest key was made at %s; set the clock first", now.Format(time.RFC3339), old.Created.Format(time.RFC3339))
-	} else {
-		var k signingkeys.Key
-		if k, err = signingkeys.Add(homeserver.KeyFolder(cfg.DataDir), now, rand.Reader); err == nil {
-			fmt.Fprintf(p.out, "%s signs from the next start on; %s stays published as an old key.\n", k.ID, old.ID)
-		}
+		return fmt.Errorf("the clock says %s, but the newest key was made at %s; set the clock first", now.Format(time.RFC3339), old.Created.Format(time.RFC3339))
 	}
-	return errors.Join(err, h.Close())
+	k, err := signingkeys.Add(dir, now, rand.Reader)
+	if err == nil {
+		fmt.Fprintf(p.out, "%s signs from the next start on; %s stays published as an old key.\n", k.ID, old.ID)
+	}
+	return err
 }
 
 // keysList prints the signing keys, the newest first.
