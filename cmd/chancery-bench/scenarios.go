@@ -82,20 +82,20 @@ func (r *loadRun) createRooms(ctx context.Context) error {
 	return err
 }
 
-// joins: a public room that grows to 10,000 members. The members have no
-// passwords: they come from the operator's socket.
+// joins: a public room that grows to 10,000 members, who have no passwords.
 func (r *loadRun) joins(ctx context.Context) error {
 	owner, err := register(ctx, r.srv.base(), "owner")
 	if err != nil {
 		return err
 	}
-	room, err := owner.createRoom(ctx, map[string]any{"preset": "public_chat"})
+	room, err := owner.createRoom(ctx, map[string]any{"preset": "public_chat", "initial_state": []any{
+		map[string]any{"type": "m.room.guest_access", "content": map[string]string{"guest_access": "can_join"}}}})
 	if err != nil {
 		return err
 	}
 	joined := 0
 	for _, size := range []int{100, 1000, 10000} {
-		people, err := r.tokens(ctx, fmt.Sprintf("member%d-", size), size-joined)
+		people, err := r.guests(ctx, size-joined)
 		if err != nil {
 			return err
 		}

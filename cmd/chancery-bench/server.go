@@ -53,6 +53,7 @@ database:
   uri: %q
 registration:
   mode: open
+  guests: true
 rate_limits:
   enabled: false
 log:
