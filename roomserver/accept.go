@@ -49,11 +49,13 @@ func (b *batch) accept(ctx context.Context, in incoming) (authrules.Judged, erro
 	if err != nil {
 		return judged, err
 	}
-	nid := b.outlier // an outlier keeps its number when it gets its place
-	if nid == 0 {
-		if nid, err = b.s.eventNID(ctx); err != nil {
-			return judged, err
-		}
+	nid, err := b.s.eventNID(ctx)
+	if err != nil {
+		return judged, err
+	}
+	b.rev = nid
+	if b.outlier != 0 {
+		nid = b.outlier // an outlier keeps its number when it gets its place
 	}
 	row := storage.EventRow{NID: nid, Judged: judged, StateBefore: int64(before), JSON: in.ev.Bytes(), Flags: flagsOf(in.kind, judged)}
 	b.know(entry{nid, in.ev}, row)

@@ -25,6 +25,7 @@ type batch struct {
 	readErr error   // the first error of a reader that cannot return one
 	rooted  bool    // the current state changed
 	fl      *flight
+	rev     int64   // of the room after the set
 	outlier int64   // number of the event that is here as an outlier, 0: none
 	waitFor *flight // a set in flight that holds the answer already
 }
@@ -244,9 +245,8 @@ func count(b bool) int64 {
 // the room lock, and waits for the flight after letting it go.
 func (b *batch) enqueue() *flight {
 	set := b.set
-	last := set.Events[len(set.Events)-1]
 	// Event numbers never repeat, so that a revision is never met again by chance.
-	set.Rev = last.NID
+	set.Rev = b.rev
 	b.head.rev = set.Rev
 	set.Room = storage.RoomHead{StateRoot: int64(b.head.root), LastTopo: b.head.topo,
 		Joined: b.head.joined, Invited: b.head.invited, Bump: b.bumps()}
@@ -267,6 +267,7 @@ func (b *batch) enqueue() *flight {
 		b.fl.txns = append(b.fl.txns, t.Key)
 		b.fl.txnEvents = append(b.fl.txnEvents, b.eventID(t.Event))
 	}
+	b.fl.gen = b.s.events.generation()
 	b.fl.pending = b.s.db.Commit(set)
 	b.rm.flight = append(b.rm.flight, b.fl)
 	return b.fl
@@ -292,6 +293,9 @@ func (b *batch) adopt() {
 
 // abandon takes back what know put into the room's overlay.
 func (b *batch) abandon() {
+	if len(b.placed) > 0 {
+		b.rm.chains.clear()
+	}
 	b.rm.forget(&flight{events: b.newRows, placed: b.placed})
 }
 

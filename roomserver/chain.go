@@ -107,9 +107,9 @@ func (b *batch) placeInAuthChain(ctx context.Context, ev *event.Event, nid int64
 }
 
 // chains is the index with what is in flight on top.
-func (b *batch) chains() *authchain.Overlay {
+func (b *batch) chains() *chainCache {
 	if b.rm.chains == nil {
-		b.rm.chains = authchain.NewOverlay(chainIndex{&view{s: b.s, nid: b.rm.nid}})
+		b.rm.chains = newChainCache(authchain.NewOverlay(chainIndex{&view{s: b.s, nid: b.rm.nid}}))
 	}
 	return b.rm.chains
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"github.com/chancery-im/chancery/internal/authchain"
 	"github.com/chancery-im/chancery/internal/event"
 	"github.com/chancery-im/chancery/internal/id"
 	"github.com/chancery-im/chancery/internal/matrixerr"
@@ -78,6 +79,11 @@ func (s *Server) create(ctx context.Context, req CreateRequest, then func(*batch
 	if err != nil {
 		return "", "", err
 	}
+	b.rm.mu.Lock()
+	b.rm.chains = nil // from now on the index is the stored one
+	b.rm.flight = nil
+	b.rm.over = newOverlay()
+	b.rm.mu.Unlock()
 	s.keepRoom(b.rm)
 	return b.rm.id, alias, nil
 }
@@ -130,6 +136,8 @@ func (s *Server) newRoom(ctx context.Context, rules *event.Rules, req CreateRequ
 	if !rules.RoomIDFromCreate {
 		rm.id = id.NewRoomID(s.rand, s.name)
 	}
+	// A room that is not stored yet has no index to ask.
+	rm.chains = newChainCache(authchain.NewOverlay(authchain.Nothing{}))
 	b := s.begin(rm)
 	b.set.NewRoom = &storage.NewRoom{Version: string(rules.Version)}
 	ev, err := b.add(ctx, Draft{RoomID: rm.id, Sender: req.Creator, Type: "m.room.create", StateKey: new(string), Content: createContent(rules, req)})

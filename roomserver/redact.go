@@ -18,21 +18,15 @@ func (s *Server) Redact(ctx context.Context, room, sender, target string, extra 
 	if sent, ok, err := s.seenTxn(ctx, sender, txn); ok || err != nil {
 		return sent, err
 	}
-	var sent Sent
-	err := s.write(ctx, room, func(b *batch) error {
+	return s.sendTxn(ctx, d, func(b *batch) (Sent, error) {
+		if sent, ok := b.repeated(d); ok {
+			return sent, nil
+		}
 		if err := b.mayRedact(ctx, sender, target); err != nil {
-			return err
+			return Sent{}, err
 		}
-		var err error
-		sent, err = b.sendOnce(ctx, b.redaction(d))
-		return err
+		return b.sendOnce(ctx, b.redaction(d))
 	})
-	if errors.Is(err, storage.ErrExists) {
-		if again, ok, rerr := s.seenTxn(ctx, sender, txn); ok && rerr == nil {
-			return again, nil
-		}
-	}
-	return sent, err
 }
 
 // redaction puts the target where the room version wants it: into content from

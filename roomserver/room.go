@@ -5,7 +5,6 @@ import (
 	"errors"
 	"sync"
 
-	"github.com/chancery-im/chancery/internal/authchain"
 	"github.com/chancery-im/chancery/internal/authrules"
 	"github.com/chancery-im/chancery/internal/event"
 	"github.com/chancery-im/chancery/internal/matrixerr"
@@ -29,8 +28,9 @@ type room struct {
 	levels *authrules.PowerLevels    // of the current power levels event
 	flight []*flight
 	over   overlay
-	nids   map[string]int64   // of the events in auth
-	chains *authchain.Overlay // the auth-chain index, with what is in flight
+	recent map[[16]byte]string // transaction ids that were committed lately
+	nids   map[string]int64    // of the events in auth
+	chains *chainCache         // the auth-chain index, with what is in flight
 }
 
 // head is what a set of rows changes of a room.
@@ -72,6 +72,7 @@ type flight struct {
 	txns      [][16]byte
 	txnEvents []string
 	pruned    []int64
+	gen       uint64 // of the event cache when the set was handed over
 	placed    []int64
 	done      chan struct{} // closed by the one who waits
 	err       error         // valid once done is closed
@@ -190,10 +191,13 @@ func (rm *room) reset(nid int64, rules *event.Rules) {
 	rm.loaded, rm.nid, rm.rules = true, nid, rules
 	rm.auth = map[authrules.Tuple]entry{}
 	rm.nids = map[string]int64{}
-	rm.over = overlay{
-		nodes: map[int64][]byte{}, events: map[int64]*event.Event{}, rows: map[string]storage.StoredEvent{},
-		txns: map[[16]byte]*flight{},
-	}
+	rm.recent = map[[16]byte]string{}
+	rm.over = newOverlay()
+}
+
+func newOverlay() overlay {
+	return overlay{nodes: map[int64][]byte{}, events: map[int64]*event.Event{}, rows: map[string]storage.StoredEvent{},
+		txns: map[[16]byte]*flight{}}
 }
 
 // reap forgets what is committed from the overlay: the database has it. Flights
@@ -220,9 +224,23 @@ func (rm *room) forget(f *flight) {
 	for _, id := range f.nodes {
 		delete(rm.over.nodes, id)
 	}
-	for _, k := range f.txns {
+	for i, k := range f.txns {
 		delete(rm.over.txns, k)
+		if f.finished() && f.err == nil {
+			rm.repeatable(k, f.txnEvents[i])
+		}
 	}
+}
+
+// recentTxns bounds the transaction ids that a room remembers after their commit:
+// for requests that looked them up in the database just before it.
+const recentTxns = 512
+
+func (rm *room) repeatable(k [16]byte, eventID string) {
+	if len(rm.recent) >= recentTxns {
+		clear(rm.recent)
+	}
+	rm.recent[k] = eventID
 }
 
 func (f *flight) finished() bool {

@@ -28,25 +28,32 @@ func (s *Server) Send(ctx context.Context, d Draft) (Sent, error) {
 	if sent, ok, err := s.seenTxn(ctx, d.Sender, d.Txn); ok || err != nil {
 		return sent, err
 	}
+	return s.sendTxn(ctx, d, func(b *batch) (Sent, error) { return b.sendOnce(ctx, d) })
+}
+
+// sendTxn runs a write with a transaction id. The id may turn up in the database
+// while we try: by a request that came before us, which is then the answer.
+func (s *Server) sendTxn(ctx context.Context, d Draft, fn func(*batch) (Sent, error)) (Sent, error) {
 	var sent Sent
-	err := s.write(ctx, d.RoomID, func(b *batch) error {
-		var err error
-		sent, err = b.sendOnce(ctx, d)
+	var failed error
+	err := s.write(ctx, d.RoomID, func(b *batch) (err error) {
+		sent, err = fn(b)
+		failed = err
 		return err
 	})
-	if errors.Is(err, storage.ErrExists) {
-		if again, ok, rerr := s.seenTxn(ctx, d.Sender, d.Txn); ok && rerr == nil {
-			return again, nil
-		}
+	if err == nil || failed != nil {
+		return sent, err
 	}
-	return sent, err
+	if again, ok, rerr := s.seenTxn(ctx, d.Sender, d.Txn); ok && rerr == nil {
+		return again, nil
+	}
+	return Sent{}, err
 }
 
 // sendOnce adds the draft to the batch, unless the room holds what it asks for.
 func (b *batch) sendOnce(ctx context.Context, d Draft) (Sent, error) {
-	if f := b.rm.over.txns[d.Txn.key(d.Sender)]; f != nil && d.Txn.ID != "" {
-		b.join(f)
-		return Sent{EventID: f.eventOf(d.Txn.key(d.Sender)), Repeat: true}, nil
+	if sent, ok := b.repeated(d); ok {
+		return sent, nil
 	}
 	if d.StateKey != nil {
 		same, err := b.unchanged(ctx, d)
@@ -64,6 +71,21 @@ func (b *batch) sendOnce(ctx context.Context, d Draft) (Sent, error) {
 		return Sent{}, err
 	}
 	return Sent{EventID: ev.ID()}, nil
+}
+
+// repeated finds the draft's transaction id among what is in flight or was
+// committed lately.
+func (b *batch) repeated(d Draft) (Sent, bool) {
+	if d.Txn.ID == "" {
+		return Sent{}, false
+	}
+	key := d.Txn.key(d.Sender)
+	if f := b.rm.over.txns[key]; f != nil {
+		b.join(f)
+		return Sent{EventID: f.eventOf(key), Repeat: true}, true
+	}
+	id, ok := b.rm.recent[key]
+	return Sent{EventID: id, Repeat: true}, ok
 }
 
 // unchanged is the id of the current state event when the draft is its equal:
@@ -170,6 +192,11 @@ func (s *Server) write(ctx context.Context, roomID string, fn func(*batch) error
 		if err = s.await(rm, b, f); !errors.Is(err, storage.ErrMoved) {
 			return err
 		}
+		// What was in flight behind the set that failed will fail as well; the
+		// room is read anew once that is through.
+		if err := s.db.Write(ctx, func(*storage.Tx) error { return nil }); err != nil {
+			return err
+		}
 	}
 	return errTooManyTries
 }
@@ -204,6 +231,9 @@ func (s *Server) await(rm *room, b *batch, f *flight) error {
 	}
 	f.err = f.pending.Wait(context.Background())
 	close(f.done)
+	if f.err == nil {
+		s.remember(f)
+	}
 	for _, nid := range f.pruned {
 		s.events.drop(nid)
 	}
@@ -214,6 +244,16 @@ func (s *Server) await(rm *room, b *batch, f *flight) error {
 		s.dropRoom(rm)
 	}
 	return f.err
+}
+
+// remember keeps the state events of a set that is stored: what comes next rests on
+// them. Messages are not worth the room.
+func (s *Server) remember(f *flight) {
+	for _, e := range f.events {
+		if _, isState := e.ev.Key(); isState {
+			s.events.put(e.nid, e.ev, f.gen)
+		}
+	}
 }
 
 // join makes the answer depend on a set that is in flight already.
