@@ -53,8 +53,3 @@ func (a *API) deactivate(r *http.Request, c caller) (any, error) {
 	}
 	return map[string]string{"id_server_unbind_result": "no-support"}, a.users.Deactivate(r.Context(), c.User, b.Erase)
 }
-
-// GET /_matrix/client/v3/account/3pid
-func (a *API) threePIDs(*http.Request, caller) (any, error) {
-	return map[string]any{"threepids": []any{}}, nil
-}

@@ -41,6 +41,9 @@ type Settings struct {
 	RateLimits   bool // false takes all limits away, for tests
 	Rates        Rates
 	BaseURL      string // for /.well-known/matrix/client; "" leaves it out
+	// SupportContact, a mail address or a user id, and SupportPage are for
+	// /.well-known/matrix/support; without either it is not there.
+	SupportContact, SupportPage string
 }
 
 // Rates are how often things may be done. What is not set has a careful default.

@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"github.com/chancery-im/chancery/internal/httpjson"
+	"github.com/chancery-im/chancery/internal/id"
+	"github.com/chancery-im/chancery/internal/matrixerr"
 	"github.com/chancery-im/chancery/storage"
 )
 
@@ -33,19 +35,27 @@ func (a *API) devices(r *http.Request, c caller) (any, error) {
 
 // GET /_matrix/client/v3/devices/{deviceId}
 func (a *API) device(r *http.Request, c caller) (any, error) {
-	d, err := a.users.Device(r.Context(), c.User, param(r, "deviceID"))
+	device, err := nameParam(r, "deviceID")
+	if err != nil {
+		return nil, err
+	}
+	d, err := a.users.Device(r.Context(), c.User, device)
 	return deviceJSON(d), err
 }
 
 // PUT /_matrix/client/v3/devices/{deviceId}
 func (a *API) renameDevice(r *http.Request, c caller) (any, error) {
+	device, err := nameParam(r, "deviceID")
+	if err != nil {
+		return nil, err
+	}
 	var b struct {
 		Name *string `json:"display_name"`
 	}
 	if err := httpjson.Decode(r, &b); err != nil {
 		return nil, err
 	}
-	return httpjson.Empty{}, a.users.RenameDevice(r.Context(), c.User, param(r, "deviceID"), b.Name)
+	return httpjson.Empty{}, a.users.RenameDevice(r.Context(), c.User, device, b.Name)
 }
 
 // DELETE /_matrix/client/v3/devices/{deviceId}
@@ -55,7 +65,10 @@ func (a *API) deleteDevice(r *http.Request, c caller) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	device := param(r, "deviceID")
+	device, err := nameParam(r, "deviceID")
+	if err != nil {
+		return nil, err
+	}
 	if err := a.confirm(r, c, "devices/"+device, auth, rest); err != nil {
 		return nil, err
 	}
@@ -70,6 +83,14 @@ func (a *API) deleteDevices(r *http.Request, c caller) (any, error) {
 	auth, rest, err := authBody(r, &b)
 	if err != nil {
 		return nil, err
+	}
+	if b.Devices == nil {
+		return nil, matrixerr.MissingParam("devices is missing")
+	}
+	for _, d := range b.Devices {
+		if !id.IsDevice(d) {
+			return nil, matrixerr.InvalidParam("devices has an id that is not usable")
+		}
 	}
 	if err := a.confirm(r, c, "delete_devices", auth, rest); err != nil {
 		return nil, err

@@ -46,7 +46,8 @@ func (a *API) getProfileField(r *http.Request, _ caller) (any, error) {
 
 // PUT /_matrix/client/v3/profile/{userId}/{keyName}
 func (a *API) putProfileField(r *http.Request, c caller) (any, error) {
-	if err := userParam(r, c); err != nil {
+	field, err := ownField(r, c)
+	if err != nil {
 		return nil, err
 	}
 	raw, err := httpjson.Body(r)
@@ -57,21 +58,31 @@ func (a *API) putProfileField(r *http.Request, c caller) (any, error) {
 	if err := json.Unmarshal(raw, &m); err != nil {
 		return nil, matrixerr.BadJSON("The body is not an object")
 	}
-	field := param(r, "field")
 	v, ok := m[field]
 	if !ok {
 		return nil, matrixerr.MissingParam("The body has no " + field)
 	}
-	if string(v) == "null" && (field == "displayname" || field == "avatar_url") {
-		v = nil
+	if text := string(v); (field == "displayname" || field == "avatar_url") && (text == "null" || text == `""`) {
+		v = nil // how clients took them away before there was DELETE
 	}
 	return httpjson.Empty{}, a.users.SetProfile(r.Context(), c.User, field, v)
 }
 
 // DELETE /_matrix/client/v3/profile/{userId}/{keyName}
 func (a *API) deleteProfileField(r *http.Request, c caller) (any, error) {
-	if err := userParam(r, c); err != nil {
+	field, err := ownField(r, c)
+	if err != nil {
 		return nil, err
 	}
-	return httpjson.Empty{}, a.users.SetProfile(r.Context(), c.User, param(r, "field"), nil)
+	return httpjson.Empty{}, a.users.SetProfile(r.Context(), c.User, field, nil)
+}
+
+// ownField is the field of a request to change the caller's own profile. "Guest users
+// may only modify their display name" ("Guest access").
+func ownField(r *http.Request, c caller) (string, error) {
+	field := param(r, "field")
+	if c.Guest && field != "displayname" {
+		return "", matrixerr.GuestForbidden()
+	}
+	return field, userParam(r, c)
 }

@@ -1,70 +1,116 @@
 package clientapi
 
-import "net/http"
+import (
+	"encoding/json"
+	"net/http"
 
-type ruleList []map[string]any
-
-func rule(ruleID string, enabled bool, actions []any, conditions ...any) map[string]any {
-	if conditions == nil {
-		conditions = []any{}
-	}
-	return map[string]any{"rule_id": ruleID, "default": true, "enabled": enabled, "actions": actions, "conditions": conditions}
-}
-
-func is(key, value string) map[string]any {
-	return map[string]any{"kind": "event_property_is", "key": key, "value": value}
-}
-
-func match(key, pattern string) map[string]any {
-	return map[string]any{"kind": "event_match", "key": key, "pattern": pattern}
-}
-
-var (
-	quiet     = []any{}
-	notify    = []any{"notify"}
-	sound     = []any{"notify", map[string]any{"set_tweak": "sound", "value": "default"}}
-	highlight = []any{"notify", map[string]any{"set_tweak": "highlight"}}
-	loud      = []any{"notify", map[string]any{"set_tweak": "sound", "value": "default"}, map[string]any{"set_tweak": "highlight"}}
-	ring      = []any{"notify", map[string]any{"set_tweak": "sound", "value": "ring"}}
+	"github.com/chancery-im/chancery/internal/httpjson"
+	"github.com/chancery-im/chancery/internal/matrixerr"
+	"github.com/chancery-im/chancery/internal/pushrules"
 )
 
-// defaultRules are the server-default push rules of a user ("Predefined Rules",
-// client-server API), in the order in which they are tried.
-func defaultRules(user string) map[string]ruleList {
-	inRoomOfTwo := map[string]any{"kind": "room_member_count", "is": "2"}
-	return map[string]ruleList{
-		"override": {
-			rule(".m.rule.master", false, quiet),
-			rule(".m.rule.suppress_notices", true, quiet, match("content.msgtype", "m.notice")),
-			rule(".m.rule.invite_for_me", true, sound, match("type", "m.room.member"), match("content.membership", "invite"), match("state_key", user)),
-			rule(".m.rule.member_event", true, quiet, match("type", "m.room.member")),
-			rule(".m.rule.is_user_mention", true, loud, map[string]any{"kind": "event_property_contains", "key": `content.m\.mentions.user_ids`, "value": user}),
-			rule(".m.rule.is_room_mention", true, highlight, map[string]any{"kind": "event_property_is", "key": `content.m\.mentions.room`, "value": true},
-				map[string]any{"kind": "sender_notification_permission", "key": "room"}),
-			rule(".m.rule.tombstone", true, highlight, match("type", "m.room.tombstone"), match("state_key", "")),
-			rule(".m.rule.reaction", true, quiet, match("type", "m.reaction")),
-			rule(".m.rule.room.server_acl", true, quiet, match("type", "m.room.server_acl"), match("state_key", "")),
-			rule(".m.rule.suppress_edits", true, quiet, is(`content.m\.relates_to.rel_type`, "m.replace")),
-		},
-		"content": {},
-		"room":    {},
-		"sender":  {},
-		"underride": {
-			rule(".m.rule.call", true, ring, match("type", "m.call.invite")),
-			rule(".m.rule.encrypted_room_one_to_one", true, sound, inRoomOfTwo, match("type", "m.room.encrypted")),
-			rule(".m.rule.room_one_to_one", true, sound, inRoomOfTwo, match("type", "m.room.message")),
-			rule(".m.rule.message", true, notify, match("type", "m.room.message")),
-			rule(".m.rule.encrypted", true, notify, match("type", "m.room.encrypted")),
-		},
-	}
-}
-
 // GET /_matrix/client/v3/pushrules/
-func (a *API) pushRules(_ *http.Request, c caller) (any, error) {
-	return map[string]any{"global": defaultRules(c.User)}, nil
+func (a *API) pushRules(r *http.Request, c caller) (any, error) {
+	rules, err := a.users.PushRules(r.Context(), c.User)
+	return map[string]any{"global": rules}, err
 }
 
 // GET /_matrix/client/v3/pushrules/global/
-func (a *API) pushRulesGlobal(_ *http.Request, c caller) (any, error) {
-	return defaultRules(c.User), nil
+func (a *API) pushRulesGlobal(r *http.Request, c caller) (any, error) {
+	return a.users.PushRules(r.Context(), c.User)
+}
+
+// ruleParams are kind and id of the path's rule.
+func ruleParams(r *http.Request) (pushrules.Kind, string, error) {
+	kind := pushrules.Kind(param(r, "kind"))
+	if err := pushrules.CheckKind(kind); err != nil {
+		return "", "", err
+	}
+	ruleID, err := nameParam(r, "ruleID")
+	return kind, ruleID, err
+}
+
+// rule is the path's rule.
+func (a *API) rule(r *http.Request, c caller) (rule pushrules.Rule, err error) {
+	kind, ruleID, err := ruleParams(r)
+	if err != nil {
+		return rule, err
+	}
+	rules, err := a.users.PushRules(r.Context(), c.User)
+	if err != nil {
+		return rule, err
+	}
+	return rules.Find(kind, ruleID)
+}
+
+// GET /_matrix/client/v3/pushrules/global/{kind}/{ruleId}
+func (a *API) getPushRule(r *http.Request, c caller) (any, error) { return a.rule(r, c) }
+
+// GET /_matrix/client/v3/pushrules/global/{kind}/{ruleId}/enabled
+func (a *API) getPushRuleEnabled(r *http.Request, c caller) (any, error) {
+	rule, err := a.rule(r, c)
+	return map[string]bool{"enabled": rule.Enabled}, err
+}
+
+// GET /_matrix/client/v3/pushrules/global/{kind}/{ruleId}/actions
+func (a *API) getPushRuleActions(r *http.Request, c caller) (any, error) {
+	rule, err := a.rule(r, c)
+	return map[string]any{"actions": rule.Actions}, err
+}
+
+// PUT /_matrix/client/v3/pushrules/global/{kind}/{ruleId}
+func (a *API) putPushRule(r *http.Request, c caller) (any, error) {
+	var b pushrules.New
+	if err := httpjson.Decode(r, &b); err != nil {
+		return nil, err
+	}
+	q := r.URL.Query()
+	return a.changeRule(r, c, func(all *pushrules.Changes, kind pushrules.Kind, ruleID string) error {
+		return all.Put(kind, ruleID, b, q.Get("before"), q.Get("after"))
+	})
+}
+
+// DELETE /_matrix/client/v3/pushrules/global/{kind}/{ruleId}
+func (a *API) deletePushRule(r *http.Request, c caller) (any, error) {
+	return a.changeRule(r, c, (*pushrules.Changes).Delete)
+}
+
+// PUT /_matrix/client/v3/pushrules/global/{kind}/{ruleId}/enabled
+func (a *API) putPushRuleEnabled(r *http.Request, c caller) (any, error) {
+	var b struct {
+		Enabled *bool `json:"enabled"`
+	}
+	if err := httpjson.Decode(r, &b); err != nil {
+		return nil, err
+	}
+	if b.Enabled == nil {
+		return nil, matrixerr.MissingParam("enabled is missing")
+	}
+	return a.changeRule(r, c, func(all *pushrules.Changes, kind pushrules.Kind, ruleID string) error {
+		return all.SetEnabled(kind, ruleID, *b.Enabled)
+	})
+}
+
+// PUT /_matrix/client/v3/pushrules/global/{kind}/{ruleId}/actions
+func (a *API) putPushRuleActions(r *http.Request, c caller) (any, error) {
+	var b struct {
+		Actions *[]json.RawMessage `json:"actions"`
+	}
+	if err := httpjson.Decode(r, &b); err != nil {
+		return nil, err
+	}
+	if b.Actions == nil {
+		return nil, matrixerr.MissingParam("actions is missing")
+	}
+	return a.changeRule(r, c, func(all *pushrules.Changes, kind pushrules.Kind, ruleID string) error {
+		return all.SetActions(kind, ruleID, *b.Actions)
+	})
+}
+
+func (a *API) changeRule(r *http.Request, c caller, change func(*pushrules.Changes, pushrules.Kind, string) error) (any, error) {
+	kind, ruleID, err := ruleParams(r)
+	if err != nil {
+		return nil, err
+	}
+	return httpjson.Empty{}, a.users.ChangePushRules(r.Context(), c.User, func(all *pushrules.Changes) error { return change(all, kind, ruleID) })
 }

@@ -3,10 +3,10 @@ package clientapi
 // keyRoutes are the endpoints of keys, messages to devices, and backups.
 func (a *API) keyRoutes() []route {
 	return []route{
-		{"POST", "/keys/query", members, medium, a.keysQuery},
-		{"POST", "/keys/claim", members, medium, a.keysClaim},
-		{"POST", "/keys/upload", members, large, a.keysUpload},
-		{"PUT", "/sendToDevice/{type}/{txnID}", members, large, a.sendToDevice},
+		{"POST", "/keys/query", guests, medium, a.keysQuery},
+		{"POST", "/keys/claim", guests, medium, a.keysClaim},
+		{"POST", "/keys/upload", guests, large, a.keysUpload},
+		{"PUT", "/sendToDevice/{type}/{txnID}", guests, large, a.sendToDevice},
 		{"GET", "/keys/changes", members, none, a.keysChanges},
 		{"POST", "/keys/device_signing/upload", members, medium, a.deviceSigningUpload},
 		{"POST", "/keys/signatures/upload", members, medium, a.signaturesUpload},

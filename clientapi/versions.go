@@ -2,36 +2,48 @@ package clientapi
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/chancery-im/chancery/internal/event"
 	"github.com/chancery-im/chancery/internal/matrixerr"
 )
 
+// specVersions are the releases of the specification whose clients this server serves.
+var specVersions = []string{"r0.0.1", "r0.1.0", "r0.2.0", "r0.3.0", "r0.4.0", "r0.5.0", "r0.6.0", "r0.6.1",
+	"v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10", "v1.11", "v1.12", "v1.13", "v1.14", "v1.15",
+	"v1.16", "v1.17", "v1.18", "v1.19"}
+
 // GET /_matrix/client/versions
 func (a *API) versions(*http.Request, caller) (any, error) {
-	list := []string{"r0.6.1"}
-	for _, minor := range []string{"1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"} {
-		list = append(list, "v1."+minor)
-	}
-	return map[string]any{"versions": list, "unstable_features": map[string]bool{
+	return map[string]any{"versions": specVersions, "unstable_features": map[string]bool{
+		"org.matrix.msc3391": true, // account data can be deleted
 		"org.matrix.msc4222": true, // state_after in /sync
 	}}, nil
 }
 
 // GET /_matrix/client/v3/capabilities
-func (a *API) capabilities(*http.Request, caller) (any, error) {
+func (a *API) capabilities(_ *http.Request, c caller) (any, error) {
 	available := map[string]string{}
 	for _, v := range event.Versions() {
 		available[string(v)] = "stable"
 	}
-	yes := map[string]bool{"enabled": true}
-	return map[string]any{"capabilities": map[string]any{
-		"m.change_password": yes,
+	can := func(enabled bool) map[string]bool { return map[string]bool{"enabled": enabled} }
+	own := can(!c.Guest)
+	all := map[string]any{
+		"m.change_password": own,
 		"m.room_versions":   map[string]any{"default": a.rooms.DefaultVersion(), "available": available},
-		"m.set_displayname": yes, "m.set_avatar_url": yes, "m.profile_fields": yes,
-		"m.3pid_changes":    map[string]bool{"enabled": false},
-		"m.get_login_token": yes,
-	}}, nil
+		"m.set_displayname": can(true), "m.set_avatar_url": own, "m.profile_fields": can(true),
+		"m.3pid_changes":             can(false),
+		"m.get_login_token":          own,
+		"m.forget_forced_upon_leave": can(false),
+	}
+	if c.Guest {
+		all["m.profile_fields"] = map[string]any{"enabled": true, "allowed": []string{"displayname"}}
+	}
+	if c.Admin {
+		all["m.account_moderation"] = map[string]bool{"suspend": true, "lock": true}
+	}
+	return map[string]any{"capabilities": all}, nil
 }
 
 func (a *API) clientWellKnown() map[string]any {
@@ -44,4 +56,24 @@ func (a *API) wellKnown(*http.Request, caller) (any, error) {
 		return nil, matrixerr.NotFound("This server has no client configuration")
 	}
 	return a.clientWellKnown(), nil
+}
+
+// GET /.well-known/matrix/support
+func (a *API) wellKnownSupport(*http.Request, caller) (any, error) {
+	contact, page := a.set.SupportContact, a.set.SupportPage
+	if contact == "" && page == "" {
+		return nil, matrixerr.NotFound("This server names nobody to ask for help")
+	}
+	out := map[string]any{}
+	if page != "" {
+		out["support_page"] = page
+	}
+	if contact != "" {
+		key := "email_address"
+		if strings.HasPrefix(contact, "@") {
+			key = "matrix_id"
+		}
+		out["contacts"] = []any{map[string]string{"role": "m.role.admin", key: contact}}
+	}
+	return out, nil
 }
