@@ -1,8 +1,5 @@
 package clientapi
 
-// msc3391 is where account data can be deleted, until the specification has it.
-const msc3391 = "/_matrix/client/unstable/org.matrix.msc3391/user/{userID}"
-
 // accountRoutes are the endpoints of people: accounts, sessions, devices, profiles
 // and settings.
 func (a *API) accountRoutes() []route {
@@ -13,8 +10,8 @@ func (a *API) accountRoutes() []route {
 		{"PUT", "/user/{userID}/account_data/{type}", members, medium, a.putAccountData},
 		{"GET", "/user/{userID}/rooms/{roomID}/account_data/{type}", members, none, a.getAccountData},
 		{"PUT", "/user/{userID}/rooms/{roomID}/account_data/{type}", members, medium, a.putAccountData},
-		{"DELETE", msc3391 + "/account_data/{type}", members, none, a.deleteAccountData},
-		{"DELETE", msc3391 + "/rooms/{roomID}/account_data/{type}", members, none, a.deleteAccountData},
+		{"DELETE", "/_matrix/client/unstable/org.matrix.msc3391/user/{userID}/account_data/{type}", members, none, a.deleteAccountData},
+		{"DELETE", "/_matrix/client/unstable/org.matrix.msc3391/user/{userID}/rooms/{roomID}/account_data/{type}", members, none, a.deleteAccountData},
 		{"POST", "/user/{userID}/openid/request_token", members, small, a.openIDToken},
 		{"POST", "/user/{userID}/filter", members, small, a.putFilter},
 		{"GET", "/user/{userID}/filter/{filterID}", members, none, a.getFilter},
@@ -56,9 +53,12 @@ func (a *API) accountRoutes() []route {
 		{"POST", "/account/3pid/bind", members, small, a.addThreePID},
 		{"POST", "/account/3pid/delete", members, small, a.deleteThreePID},
 		{"POST", "/account/3pid/unbind", members, small, a.deleteThreePID},
-		{"POST", "/account/3pid/{medium:email|msisdn}/requestToken", anyone, small, a.requestThreePIDToken},
-		{"POST", "/account/password/{medium:email|msisdn}/requestToken", anyone, small, a.requestThreePIDToken},
-		{"POST", "/register/{medium:email|msisdn}/requestToken", anyone, small, a.requestThreePIDToken},
+		{"POST", "/account/3pid/email/requestToken", anyone, small, a.requestThreePIDToken},
+		{"POST", "/account/3pid/msisdn/requestToken", anyone, small, a.requestThreePIDToken},
+		{"POST", "/account/password/email/requestToken", anyone, small, a.requestThreePIDToken},
+		{"POST", "/account/password/msisdn/requestToken", anyone, small, a.requestThreePIDToken},
+		{"POST", "/register/email/requestToken", anyone, small, a.requestThreePIDToken},
+		{"POST", "/register/msisdn/requestToken", anyone, small, a.requestThreePIDToken},
 		{"GET", "/devices", guests, none, a.devices},
 		{"GET", "/devices/{deviceID}", guests, none, a.device},
 		{"PUT", "/devices/{deviceID}", guests, small, a.renameDevice},

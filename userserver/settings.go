@@ -28,14 +28,15 @@ func (s *Server) AccountData(ctx context.Context, user, room, kind string) (cont
 }
 
 // AccountDataSince are the user's settings of no room that changed between two
-// positions, with the push rules when they changed or after is 0.
-func (s *Server) AccountDataSince(tx *storage.ReadTx, user string, after, upto int64) ([]storage.Setting, error) {
+// positions, with the push rules when they changed. All of them are told when the
+// client knows nothing yet; after is 0 then.
+func (s *Server) AccountDataSince(tx *storage.ReadTx, user string, initial bool, after, upto int64) ([]storage.Setting, error) {
 	list, err := tx.AccountDataSince(user, after, upto)
 	if err != nil {
 		return nil, err
 	}
 	changes, pos, err := tx.PushRules(user)
-	if err != nil || after > 0 && (pos <= after || pos > upto) {
+	if err != nil || !initial && (pos <= after || pos > upto) {
 		return list, err
 	}
 	content, err := pushRulesJSON(user, changes)
