@@ -26,6 +26,9 @@ func (r *reader) check(c *Config) {
 	if s := c.Registration.SharedSecret; s != "" && (len(s) < 8 || placeholder(s.Reveal())) {
 		r.complain("registration.shared_secret", "it can be guessed; take a long random one (openssl rand -hex 32)")
 	}
+	if n := c.Registration.MinPassword; n < 1 || n > 128 {
+		r.complain("registration.min_password", "a number from 1 to 128 is needed")
+	}
 	if event.RulesOf(event.Version(c.Rooms.DefaultVersion)) == nil {
 		r.complain("rooms.default_version", "%q is not a room version of this server", c.Rooms.DefaultVersion)
 	}

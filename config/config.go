@@ -118,6 +118,9 @@ type Registration struct {
 
 	// A file that holds the secret, in place of shared_secret.
 	SharedSecretFile string `yaml:"shared_secret_file"`
+
+	// The fewest characters of a new password.
+	MinPassword int `yaml:"min_password"`
 }
 
 // Rooms is what holds for rooms.
@@ -314,7 +317,7 @@ func Default() Config {
 	return Config{
 		DataDir:      "./chancery-data",
 		Listeners:    Listeners{Client: "127.0.0.1:8008", TrustedProxies: []string{"127.0.0.1", "::1"}},
-		Registration: Registration{Mode: RegistrationClosed},
+		Registration: Registration{Mode: RegistrationClosed, MinPassword: 8},
 		Rooms:        Rooms{DefaultVersion: "12", Publish: true},
 		RateLimits: RateLimits{
 			Enabled:      true,

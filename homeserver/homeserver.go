@@ -28,6 +28,7 @@ import (
 	"github.com/chancery-im/chancery/internal/matrixerr"
 	"github.com/chancery-im/chancery/internal/notify"
 	"github.com/chancery-im/chancery/internal/policy"
+	"github.com/chancery-im/chancery/internal/ratelimit"
 	"github.com/chancery-im/chancery/internal/signingkeys"
 	"github.com/chancery-im/chancery/roomserver"
 	"github.com/chancery-im/chancery/storage"
@@ -109,7 +110,8 @@ func (h *Homeserver) build(ctx context.Context, o Options, bell *notify.Bell) (e
 		}
 	}
 	httpjson.Register(sentinels()...)
-	h.Users = userserver.New(userserver.Options{DB: h.DB, ServerName: cfg.ServerName, Clock: o.Clock, Rand: o.Rand, Log: o.Log})
+	h.Users = userserver.New(userserver.Options{DB: h.DB, ServerName: cfg.ServerName, Clock: o.Clock, Rand: o.Rand, Log: o.Log,
+		MinPassword: cfg.Registration.MinPassword})
 	if h.Keys, err = h.ownKeys(ctx, o.Rand); err != nil {
 		return err
 	}
@@ -126,8 +128,11 @@ func (h *Homeserver) build(ctx context.Context, o Options, bell *notify.Bell) (e
 }
 
 func clientSettings(cfg *config.Config) clientapi.Settings {
+	l := cfg.RateLimits
 	return clientapi.Settings{ServerName: cfg.ServerName, Registration: cfg.Registration.Mode, Guests: cfg.Registration.Guests,
-		RateLimits: cfg.RateLimits.Enabled, BaseURL: cfg.WellKnown.Client}
+		RateLimits: l.Enabled, Rates: clientapi.Rates{Login: ratelimit.Rate(l.Login), FailedLogin: ratelimit.Rate(l.FailedLogin),
+			Registration: ratelimit.Rate(l.Registration), Messages: ratelimit.Rate(l.Messages)},
+		BaseURL: cfg.WellKnown.Client, SupportContact: cfg.WellKnown.SupportContact, SupportPage: cfg.WellKnown.SupportPage}
 }
 
 // sentinels are the errors of storage that a door may let through.

@@ -38,6 +38,7 @@ func serve(p *program, args []string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends it at once
 	return p.runServer(ctx, cfg, o)
 }
 
