@@ -12,60 +12,74 @@ import (
 // Check says whether the event is allowed in a state: nil, or a *Refusal. levels
 // are the state's power levels when the caller has them parsed, else nil.
 //
-// The numbers are those of room version 12 ("Authorization rules"); where a
-// version differs, the rule says so.
+// The numbers in comments are those of room version 12 ("Authorization rules");
+// where a version differs, the rule says so. Rule 3, on the event's auth events, is
+// CheckAuthEvents.
 func Check(e *event.Event, s State, levels *PowerLevels) error {
-	if e.Is("m.room.create", "") {
+	return check(e, s, levels, false)
+}
+
+func check(e *event.Event, s State, levels *PowerLevels, begun bool) error {
+	if e.Kind() == "m.room.create" {
 		return checkCreate(e) // 1
 	}
+	r := e.Rules()
 	create := s.Get("m.room.create", "")
-	if create == nil {
-		return refuse("2", "the room has no create event")
-	}
-	if create.Room() != e.Room() {
-		// 2 (version 12), and the rule of all versions that auth events are of
-		// the event's own room.
-		return refuse("2", "the create event is another room's")
+	switch {
+	case create == nil && r.RoomIDFromCreate:
+		return refuse(r, "2", "the room has no create event")
+	case create == nil:
+		return refuseAs(r, "2.4", "the room has no create event")
+	case create.Room() != e.Room() && r.RoomIDFromCreate:
+		return refuse(r, "2", "the create event is another room's")
+	case create.Room() != e.Room():
+		return refuseAs(r, "2.5", "the create event is another room's")
 	}
 	if err := checkFederate(e, create); err != nil {
 		return err
 	}
-	c := &checker{e: e, s: s, create: create, levels: levels, rules: e.Rules()}
+	c := checker{e: e, s: s, create: create, levels: levels, rules: r, begun: begun}
 	return c.check()
 }
 
 // checkCreate is rule 1.
 func checkCreate(e *event.Event) error {
 	r := e.Rules()
+	if key, isState := e.Key(); !isState || key != "" {
+		// The rules take it for granted: no other event makes a room.
+		return refuse(r, "1", "a create event has an empty state key")
+	}
 	if len(e.Prev()) > 0 {
-		return refuse("1.1", "a create event has prev_events")
+		return refuse(r, "1.1", "a create event has prev_events")
 	}
 	if !r.RoomIDFromCreate && id.ServerOf(e.Room()) != id.ServerOf(e.From()) {
-		return refuse("1.2", "the room id's domain is not the sender's")
+		return refuse(r, "1.2", "the room id's domain is not the sender's")
 	}
 	body := gjson.ParseBytes(e.Body())
-	if v := body.Get("room_version"); v.Exists() && (v.Type != gjson.String || event.RulesOf(event.Version(v.Str)) == nil) {
-		return refuse("1.3", "the room version is not known")
+	// A version other than the one that the event is judged by would be a lie; a
+	// redacted create event has none (before version 11), and stays what it was.
+	if v := body.Get("room_version"); v.Exists() && (v.Type != gjson.String || event.RulesOf(event.Version(v.Str)) != r) {
+		return refuse(r, "1.3", "the room version is not known, or not this room's")
 	}
 	if !r.ImplicitCreator && !body.Get("creator").Exists() {
-		return refuse("1.4", "the create event names no creator")
+		return refuse(r, "1.4", "the create event names no creator") // versions 1 to 10
 	}
 	if r.PrivilegedCreators {
-		return checkAdditional(body.Get("additional_creators")) // 1.4
+		return checkAdditional(r, body.Get("additional_creators")) // 1.4
 	}
-	return nil
+	return nil // 1.5
 }
 
-func checkAdditional(v gjson.Result) error {
+func checkAdditional(r *event.Rules, v gjson.Result) error {
 	if !v.Exists() {
 		return nil
 	}
 	if !v.IsArray() {
-		return refuse("1.4", "additional_creators is not an array")
+		return refuse(r, "1.4", "additional_creators is not an array")
 	}
 	for _, u := range v.Array() {
 		if u.Type != gjson.String || !id.IsUser(u.Str) {
-			return refuse("1.4", "additional_creators holds something that is not a user id")
+			return refuse(r, "1.4", "additional_creators holds something that is not a user id")
 		}
 	}
 	return nil
@@ -73,8 +87,11 @@ func checkAdditional(v gjson.Result) error {
 
 // checkFederate is rule 4: m.federate false keeps other servers out.
 func checkFederate(e, create *event.Event) error {
-	if v := gjson.GetBytes(create.Body(), "m\\.federate"); v.Type == gjson.False && id.ServerOf(e.From()) != id.ServerOf(create.From()) {
-		return refuse("4", "the room does not federate")
+	if id.ServerOf(e.From()) == id.ServerOf(create.From()) {
+		return nil
+	}
+	if v := gjson.GetBytes(create.Body(), `m\.federate`); v.Type == gjson.False {
+		return refuse(e.Rules(), "4", "the room does not federate")
 	}
 	return nil
 }
@@ -86,19 +103,18 @@ type checker struct {
 	create *event.Event
 	levels *PowerLevels
 	rules  *event.Rules
+	begun  bool // s is the current state (see checkCurrent)
+}
+
+func (c *checker) refuse(rule, format string, args ...any) error {
+	return refuse(c.rules, rule, format, args...)
 }
 
 func (c *checker) check() error {
 	e := c.e
 	key, isState := e.Key()
 	if c.rules.AliasAuth && e.Kind() == "m.room.aliases" { // 4 of versions 1 to 5
-		if !isState {
-			return refuse("4.1", "m.room.aliases without a state key")
-		}
-		if id.ServerOf(e.From()) != key {
-			return refuse("4.2", "the state key is not the sender's domain")
-		}
-		return nil
+		return c.aliases(key, isState)
 	}
 	if err := c.parse(); err != nil {
 		return err
@@ -107,21 +123,21 @@ func (c *checker) check() error {
 		return c.member() // 5
 	}
 	if c.membership(e.From()) != "join" {
-		return refuse("6", "the sender is not in the room")
+		return c.refuse("6", "the sender is not in the room")
 	}
 	if e.Kind() == "m.room.third_party_invite" { // 7
 		if c.levels.User(e.From()) < c.levels.Invite() {
-			return refuse("7.1", "the sender may not invite")
+			return c.refuse("7.1", "the sender may not invite")
 		}
 		return nil
 	}
 	if c.levels.User(e.From()) < c.levels.Event(e.Kind(), isState) {
-		return refuse("8", "the sender's power level is too low to send %s", e.Kind())
+		return c.refuse("8", "the sender's power level is too low to send %s", e.Kind())
 	}
 	if isState && strings.HasPrefix(key, "@") && key != e.From() {
-		return refuse("9", "the state key is another user's id")
+		return c.refuse("9", "the state key is another user's id")
 	}
-	if e.Is("m.room.power_levels", "") || e.Kind() == "m.room.power_levels" {
+	if e.Kind() == "m.room.power_levels" {
 		return c.powerLevels() // 10
 	}
 	if c.rules.RedactionAuth && e.Kind() == "m.room.redaction" {
@@ -146,14 +162,26 @@ func (c *checker) membership(user string) string {
 	return m.MembershipOf()
 }
 
-// redaction is the rule of versions 1 and 2: with the redact level, or of one's
-// own domain.
+// aliases is rule 4 of versions 1 to 5: a server's aliases are its own to send,
+// by whom it likes.
+func (c *checker) aliases(key string, isState bool) error {
+	if !isState {
+		return refuseAs(c.rules, "4.1", "m.room.aliases without a state key")
+	}
+	if id.ServerOf(c.e.From()) != key {
+		return refuseAs(c.rules, "4.2", "the state key is not the sender's domain")
+	}
+	return nil // 4.3
+}
+
+// redaction is rule 11 of versions 1 and 2: with the redact level, or where both
+// event ids are of one domain.
 func (c *checker) redaction() error {
 	if c.levels.User(c.e.From()) >= c.levels.Redact() {
-		return nil
+		return nil // 11.1
 	}
-	if id.ServerOf(c.e.RedactsID()) == id.ServerOf(c.e.From()) {
-		return nil
+	if own := id.ServerOf(c.e.ID()); own != "" && id.ServerOf(c.e.RedactsID()) == own {
+		return nil // 11.2
 	}
-	return refuse("11.3", "the sender may not redact this event")
+	return refuseAs(c.rules, "11.3", "the sender may not redact this event")
 }

@@ -1,6 +1,7 @@
 package authrules
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"strconv"
@@ -11,88 +12,102 @@ import (
 	"github.com/chancery-im/chancery/internal/event"
 )
 
-// PowerLevels are a room's power levels, parsed. They are immutable.
+// The levels that a power levels event has one of each, in the order of rule 10.6.
+const (
+	usersDefault = iota
+	eventsDefault
+	stateDefault
+	banLevel
+	redactLevel
+	kickLevel
+	inviteLevel
+	singleLevels
+)
+
+var singleNames = [singleLevels]string{"users_default", "events_default", "state_default", "ban", "redact", "kick", "invite"}
+
+// singleValues are what counts where the event, or the whole event, is missing
+// (m.room.power_levels, client-server API).
+var singleValues = [singleLevels]int64{stateDefault: 50, banLevel: 50, redactLevel: 50, kickLevel: 50}
+
+// PowerLevels are a room's power levels, parsed. They are immutable and safe for
+// concurrent use; parse them once for as long as the power levels event stays.
 type PowerLevels struct {
+	single        [singleLevels]int64
+	said          [singleLevels]bool // which of them the event has
 	users         map[string]int64
 	events        map[string]int64
 	notifications map[string]int64
 	creators      map[string]bool // room version 12: above every level
-	usersDefault  int64
-	eventsDefault int64
-	stateDefault  int64
-	ban           int64
-	kick          int64
-	redact        int64
-	invite        int64
-	privileged    bool
 }
 
 // Infinite is the level of a creator from room version 12 on.
 const Infinite = math.MaxInt64
 
 // ParsePowerLevels reads a power levels event; nil gives the defaults of a room
-// without one. create is the room's create event.
+// without one. create is the room's create event, for its creators. Errors are
+// *Refusal: a value that is no power level in the room's version.
 func ParsePowerLevels(e, create *event.Event) (*PowerLevels, error) {
-	p := &PowerLevels{ban: 50, kick: 50, redact: 50, users: map[string]int64{}, events: map[string]int64{}, creators: map[string]bool{}}
+	p := &PowerLevels{single: singleValues}
 	if create != nil {
 		p.fromCreate(create, e == nil)
 	}
 	if e == nil {
 		return p, nil
 	}
-	p.stateDefault = 50
-	body := gjson.ParseBytes(e.Body())
+	var err error
 	rules := e.Rules()
-	for _, f := range []struct {
-		key string
-		to  *int64
-	}{{"users_default", &p.usersDefault}, {"events_default", &p.eventsDefault}, {"state_default", &p.stateDefault},
-		{"ban", &p.ban}, {"kick", &p.kick}, {"redact", &p.redact}, {"invite", &p.invite}} {
-		if v := body.Get(f.key); v.Exists() {
-			n, ok := level(v, rules)
-			if !ok {
-				return nil, refuse("power_levels", "%s is not a power level", f.key)
-			}
-			*f.to = n
+	// One pass: every look-up by name would walk over all users again.
+	gjson.ParseBytes(e.Body()).ForEach(func(k, v gjson.Result) bool {
+		switch k.Str {
+		case "users":
+			p.users, err = levelMap(v, rules, "10.3", k.Str)
+		case "events":
+			p.events, err = levelMap(v, rules, "10.2", k.Str)
+		case "notifications":
+			p.notifications, err = levelMap(v, rules, "10.2", k.Str)
+		default:
+			err = p.readSingle(k.Str, v, rules)
 		}
-	}
-	for _, f := range []struct {
-		key string
-		to  *map[string]int64
-	}{{"users", &p.users}, {"events", &p.events}, {"notifications", &p.notifications}} {
-		m, err := levels(body.Get(f.key), f.key, rules)
-		if err != nil {
-			return nil, err
-		}
-		*f.to = m
+		return err == nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return p, nil
+}
+
+func (p *PowerLevels) readSingle(key string, v gjson.Result, rules *event.Rules) error {
+	i := slices.Index(singleNames[:], key)
+	if i < 0 {
+		return nil
+	}
+	n, ok := level(v, rules)
+	if !ok {
+		return refuse(rules, "10.1", "%s is not a power level", key)
+	}
+	p.single[i], p.said[i] = n, true
+	return nil
 }
 
 // fromCreate: the creators, and without a power levels event their level of 100.
 func (p *PowerLevels) fromCreate(create *event.Event, alone bool) {
 	if create.Rules().PrivilegedCreators {
-		p.privileged = true
+		p.creators = map[string]bool{}
 		for _, c := range Creators(create) {
 			p.creators[c] = true
 		}
 		return
 	}
 	if alone {
-		p.users[Creators(create)[0]] = 100
+		p.users = map[string]int64{creatorOf(create): 100}
 	}
 }
 
 // Creators are the users who made the room: the sender of the create event (before
 // room version 11 its content's creator), and from 12 on additional_creators.
 func Creators(create *event.Event) []string {
-	if !create.Rules().ImplicitCreator {
-		if c := gjson.GetBytes(create.Body(), "creator"); c.Type == gjson.String {
-			return []string{c.Str}
-		}
-		return []string{create.From()}
-	}
-	out := []string{create.From()}
+	out := []string{creatorOf(create)}
 	if create.Rules().PrivilegedCreators {
 		for _, c := range gjson.GetBytes(create.Body(), "additional_creators").Array() {
 			out = append(out, c.Str)
@@ -101,51 +116,62 @@ func Creators(create *event.Event) []string {
 	return out
 }
 
-// level reads a power level. Before room version 10 a string counts too, as
-// Python's int() reads it, and a float is cut off.
+func creatorOf(create *event.Event) string {
+	if !create.Rules().ImplicitCreator {
+		if c := gjson.GetBytes(create.Body(), "creator"); c.Type == gjson.String {
+			return c.Str
+		}
+	}
+	return create.From()
+}
+
+// level reads a power level. Before room version 10 a string counts too, and
+// before version 6 a float is cut off at its point ("Deprecated event content
+// schemas", room version 1). What a 64-bit integer cannot hold is held to its
+// bounds: nobody's level is compared beyond them.
 func level(v gjson.Result, rules *event.Rules) (int64, bool) {
 	switch v.Type {
 	case gjson.Number:
 		if n, err := strconv.ParseInt(v.Raw, 10, 64); err == nil {
 			return n, true
 		}
-		if rules.StrictJSON {
+		if rules.StrictJSON || math.IsInf(v.Num, 0) || math.IsNaN(v.Num) {
 			return 0, false
+		}
+		switch {
+		case v.Num >= math.MaxInt64:
+			return math.MaxInt64, true
+		case v.Num <= math.MinInt64:
+			return math.MinInt64, true
 		}
 		return int64(v.Num), true
 	case gjson.String:
 		if rules.IntegerPowerLevels {
 			return 0, false
 		}
-		s := strings.TrimSpace(v.Str)
-		n, err := strconv.ParseInt(s, 10, 64)
-		return n, err == nil
+		n, err := strconv.ParseInt(strings.TrimSpace(v.Str), 10, 64)
+		return n, err == nil || errors.Is(err, strconv.ErrRange)
 	}
 	return 0, false
 }
 
-func levels(v gjson.Result, key string, rules *event.Rules) (map[string]int64, error) {
-	out := map[string]int64{}
-	if !v.Exists() {
-		return out, nil
-	}
+func levelMap(v gjson.Result, rules *event.Rules, rule, key string) (map[string]int64, error) {
 	if !v.IsObject() {
-		return nil, refuse("power_levels", "%s is not an object", key)
+		return nil, refuse(rules, rule, "%s is not an object", key)
 	}
+	out := map[string]int64{}
 	ok := true
 	v.ForEach(func(k, v gjson.Result) bool {
-		n, good := level(v, rules)
-		out[k.String()] = n
-		ok = ok && good
+		out[k.Str], ok = level(v, rules)
 		return ok
 	})
 	if !ok {
-		return nil, refuse("power_levels", "%s holds something that is not a power level", key)
+		return nil, refuse(rules, rule, "%s holds something that is not a power level", key)
 	}
 	return out, nil
 }
 
-// User is a user's level.
+// User is a user's level. That of a creator is Infinite from room version 12 on.
 func (p *PowerLevels) User(id string) int64 {
 	if p.creators[id] {
 		return Infinite
@@ -153,38 +179,44 @@ func (p *PowerLevels) User(id string) int64 {
 	if n, ok := p.users[id]; ok {
 		return n
 	}
-	return p.usersDefault
+	return p.single[usersDefault]
 }
 
-// Event is the level that sending an event of this type needs.
+// Event is the level that sending an event of this type needs. It does not hold
+// for m.room.member and m.room.third_party_invite, which have rules of their own.
 func (p *PowerLevels) Event(kind string, isState bool) int64 {
 	if n, ok := p.events[kind]; ok {
 		return n
 	}
-	// An upgrade of a version 12 room needs what the creators need not be
-	// given: the default is the specification's state_default all the same.
 	if isState {
-		return p.stateDefault
+		return p.single[stateDefault]
 	}
-	return p.eventsDefault
+	return p.single[eventsDefault]
 }
 
-// Invite, Kick, Ban and Redact are the levels of these acts.
-func (p *PowerLevels) Invite() int64 { return p.invite }
+// Invite is the level for inviting.
+func (p *PowerLevels) Invite() int64 { return p.single[inviteLevel] }
 
 // Kick is the level for removing others.
-func (p *PowerLevels) Kick() int64 { return p.kick }
+func (p *PowerLevels) Kick() int64 { return p.single[kickLevel] }
 
 // Ban is the level for banning and unbanning.
-func (p *PowerLevels) Ban() int64 { return p.ban }
+func (p *PowerLevels) Ban() int64 { return p.single[banLevel] }
 
 // Redact is the level for redacting others' events.
-func (p *PowerLevels) Redact() int64 { return p.redact }
+func (p *PowerLevels) Redact() int64 { return p.single[redactLevel] }
 
 // UsersDefault is the level of who is not named.
-func (p *PowerLevels) UsersDefault() int64 { return p.usersDefault }
+func (p *PowerLevels) UsersDefault() int64 { return p.single[usersDefault] }
 
-// Notification is the level for a kind of notification, like "room".
+// StateDefault is the level for state events of types that are not named.
+func (p *PowerLevels) StateDefault() int64 { return p.single[stateDefault] }
+
+// EventsDefault is the level for other events of types that are not named.
+func (p *PowerLevels) EventsDefault() int64 { return p.single[eventsDefault] }
+
+// Notification is the level for a kind of notification, like "room"; 50 where the
+// room does not say.
 func (p *PowerLevels) Notification(key string) int64 {
 	if n, ok := p.notifications[key]; ok {
 		return n

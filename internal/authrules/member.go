@@ -1,10 +1,9 @@
 package authrules
 
 import (
-	"slices"
-
 	"github.com/tidwall/gjson"
 
+	"github.com/chancery-im/chancery/internal/event"
 	"github.com/chancery-im/chancery/internal/id"
 )
 
@@ -13,10 +12,14 @@ func (c *checker) member() error {
 	target, isState := c.e.Key()
 	m := gjson.GetBytes(c.e.Body(), "membership")
 	if !isState || m.Type != gjson.String {
-		return refuse("5.1", "a member event needs a state key and a membership")
+		return c.refuse("5.1", "a member event needs a state key and a membership")
 	}
 	if !id.IsUser(target) {
-		return refuse("5.1", "the state key is not a user id")
+		// The specification calls the state key the target user.
+		return c.refuse("5.1", "the state key is not a user id")
+	}
+	if err := c.vouched(); err != nil {
+		return err // 5.2
 	}
 	switch m.Str {
 	case "join":
@@ -32,34 +35,60 @@ func (c *checker) member() error {
 			return c.knock(target)
 		}
 	}
-	return refuse("5.8", "unknown membership %q", m.Str)
+	return c.refuse("5.8", "unknown membership %q", m.Str)
 }
 
-// joinRule is the room's join rule; without an event it is invite.
+// vouched is rule 5.2, from version 8 on: the server of who authorised a join has
+// signed it. That its signature is good was checked before; that it is there also
+// holds for what we build ourselves.
+func (c *checker) vouched() error {
+	if !c.rules.Restricted {
+		return nil
+	}
+	by := gjson.GetBytes(c.e.Body(), "join_authorised_via_users_server")
+	if !by.Exists() {
+		return nil
+	}
+	if by.Type != gjson.String || !id.IsUser(by.Str) || !signedBy(c.e, id.ServerOf(by.Str)) {
+		return c.refuse("5.2.1", "the server that authorised the join has not signed it")
+	}
+	return nil
+}
+
+// signedBy: the event has a signature of that server.
+func signedBy(e *event.Event, server string) (found bool) {
+	gjson.GetBytes(e.Bytes(), "signatures").ForEach(func(name, keys gjson.Result) bool {
+		found = name.Str == server && keys.IsObject() && len(keys.Raw) > len(`{}`)
+		return !found
+	})
+	return found
+}
+
+// joinRule is the room's join rule; where the room does not say, it is invite.
 func (c *checker) joinRule() string {
 	jr := c.s.Get("m.room.join_rules", "")
 	if jr == nil {
 		return "invite"
 	}
-	if v := gjson.GetBytes(jr.Body(), "join_rule"); v.Type == gjson.String {
-		return v.Str
+	v := gjson.GetBytes(jr.Body(), "join_rule")
+	if !v.Exists() {
+		return "invite"
 	}
-	return "invite"
+	return v.Str // "", which lets nobody in, when it is not text
 }
 
 // join is rule 5.3.
 func (c *checker) join(target string) error {
 	e := c.e
-	// 5.3.1: the creator's first join, right after the create event.
-	if len(e.Prev()) == 1 && e.Prev()[0] == c.create.ID() && target == Creators(c.create)[0] && c.s.Get("m.room.member", target) == nil {
-		return nil
+	if c.firstJoin(target) {
+		return nil // 5.3.1
 	}
 	if e.From() != target {
-		return refuse("5.3.2", "somebody else cannot join for a user")
+		return c.refuse("5.3.2", "somebody else cannot join for a user")
 	}
 	was := c.membership(target)
 	if was == "ban" {
-		return refuse("5.3.3", "the user is banned from the room")
+		return c.refuse("5.3.3", "the user is banned from the room")
 	}
 	rule := c.joinRule()
 	switch {
@@ -67,27 +96,37 @@ func (c *checker) join(target string) error {
 		if was == "join" || was == "invite" {
 			return nil
 		}
-		return refuse("5.3.4", "the user is not invited to the room")
+		return c.refuse("5.3.4", "the user is not invited to the room")
 	case rule == "restricted" && c.rules.Restricted, rule == "knock_restricted" && c.rules.KnockRestricted: // 5.3.5
 		if was == "join" || was == "invite" {
-			return nil
+			return nil // 5.3.5.1
 		}
 		return c.authorised()
 	case rule == "public": // 5.3.6
 		return nil
 	}
-	return refuse("5.3.7", "the room's join rule lets nobody in")
+	return c.refuse("5.3.7", "the room's join rule lets nobody in")
 }
 
-// authorised is rule 5.3.5.2: somebody in the room who may invite vouches. Their
-// server's signature was checked before.
+// firstJoin is rule 5.3.1: the creator's join right after the create event. The
+// rule does not say that the creator must have sent it; without that, anybody
+// could make the creator join.
+func (c *checker) firstJoin(target string) bool {
+	prev := c.e.Prev()
+	if len(prev) != 1 || prev[0] != c.create.ID() || target != creatorOf(c.create) || c.e.From() != target {
+		return false
+	}
+	return !c.begun || c.s.Get("m.room.member", target) == nil
+}
+
+// authorised is rule 5.3.5.2: somebody in the room who may invite vouches.
 func (c *checker) authorised() error {
 	by := gjson.GetBytes(c.e.Body(), "join_authorised_via_users_server")
 	if by.Type != gjson.String || c.membership(by.Str) != "join" {
-		return refuse("5.3.5.2", "nobody in the room has let the user in")
+		return c.refuse("5.3.5.2", "nobody in the room has let the user in")
 	}
 	if c.levels.User(by.Str) < c.levels.Invite() {
-		return refuse("5.3.5.2", "who let the user in may not invite")
+		return c.refuse("5.3.5.2", "who let the user in may not invite")
 	}
 	return nil
 }
@@ -98,43 +137,43 @@ func (c *checker) invite(target string) error {
 		return c.thirdParty(target, third) // 5.4.1
 	}
 	if c.membership(c.e.From()) != "join" {
-		return refuse("5.4.2", "the sender is not in the room")
+		return c.refuse("5.4.2", "the sender is not in the room")
 	}
 	if was := c.membership(target); was == "join" || was == "ban" {
-		return refuse("5.4.3", "the user is in the room, or banned from it")
+		return c.refuse("5.4.3", "the user is in the room, or banned from it")
 	}
 	if c.levels.User(c.e.From()) < c.levels.Invite() {
-		return refuse("5.4.4", "the sender may not invite")
+		return c.refuse("5.4.5", "the sender may not invite")
 	}
-	return nil
+	return nil // 5.4.4
 }
 
 // thirdParty is rule 5.4.1: an invite that was stored for an address is taken up.
 func (c *checker) thirdParty(target string, third gjson.Result) error {
 	if c.membership(target) == "ban" {
-		return refuse("5.4.1.1", "the user is banned from the room")
+		return c.refuse("5.4.1.1", "the user is banned from the room")
 	}
 	signed := third.Get("signed")
 	mxid, token := signed.Get("mxid"), signed.Get("token")
 	switch {
 	case !signed.IsObject():
-		return refuse("5.4.1.2", "third_party_invite is not signed")
+		return c.refuse("5.4.1.2", "third_party_invite is not signed")
 	case mxid.Type != gjson.String || token.Type != gjson.String:
-		return refuse("5.4.1.3", "signed has no mxid or no token")
+		return c.refuse("5.4.1.3", "signed has no mxid or no token")
 	case mxid.Str != target:
-		return refuse("5.4.1.4", "signed is for another user")
+		return c.refuse("5.4.1.4", "signed is for another user")
 	}
 	stored := c.s.Get("m.room.third_party_invite", token.Str)
 	if stored == nil {
-		return refuse("5.4.1.5", "there is no such invite")
+		return c.refuse("5.4.1.5", "there is no such invite")
 	}
 	if stored.From() != c.e.From() {
-		return refuse("5.4.1.6", "the invite is somebody else's")
+		return c.refuse("5.4.1.6", "the invite is somebody else's")
 	}
 	if signedByAny(signed, inviteKeys(stored.Body())) {
-		return nil
+		return nil // 5.4.1.7
 	}
-	return refuse("5.4.1.8", "signed is not signed by a key of the invite")
+	return c.refuse("5.4.1.8", "signed is not signed by a key of the invite")
 }
 
 // leave is rule 5.5.
@@ -145,45 +184,46 @@ func (c *checker) leave(target string) error {
 		if was == "invite" || was == "join" || was == "knock" && c.rules.Knock {
 			return nil
 		}
-		return refuse("5.5.1", "the user is not in the room")
+		return c.refuse("5.5.1", "the user is not in the room")
 	}
 	if c.membership(sender) != "join" {
-		return refuse("5.5.2", "the sender is not in the room")
+		return c.refuse("5.5.2", "the sender is not in the room")
 	}
 	mine := c.levels.User(sender)
 	if was == "ban" && mine < c.levels.Ban() {
-		return refuse("5.5.3", "the sender may not unban")
+		return c.refuse("5.5.3", "the sender may not unban")
 	}
 	if mine >= c.levels.Kick() && c.levels.User(target) < mine {
 		return nil // 5.5.4
 	}
-	return refuse("5.5.5", "the sender may not remove this user")
+	return c.refuse("5.5.5", "the sender may not remove this user")
 }
 
 // ban is rule 5.6.
 func (c *checker) ban(target string) error {
 	sender := c.e.From()
 	if c.membership(sender) != "join" {
-		return refuse("5.6.1", "the sender is not in the room")
+		return c.refuse("5.6.1", "the sender is not in the room")
 	}
 	mine := c.levels.User(sender)
 	if mine >= c.levels.Ban() && c.levels.User(target) < mine {
 		return nil
 	}
-	return refuse("5.6.3", "the sender may not ban this user")
+	return c.refuse("5.6.3", "the sender may not ban this user")
 }
 
 // knock is rule 5.7, from room version 7 on.
 func (c *checker) knock(target string) error {
 	rule := c.joinRule()
 	if rule != "knock" && !(rule == "knock_restricted" && c.rules.KnockRestricted) {
-		return refuse("5.7.1", "the room does not take knocks")
+		return c.refuse("5.7.1", "the room does not take knocks")
 	}
 	if c.e.From() != target {
-		return refuse("5.7.2", "somebody else cannot knock for a user")
+		return c.refuse("5.7.2", "somebody else cannot knock for a user")
 	}
-	if slices.Contains([]string{"ban", "invite", "join"}, c.membership(target)) {
-		return refuse("5.7.3", "the user is banned, invited or in the room")
+	switch c.membership(target) {
+	case "ban", "invite", "join":
+		return c.refuse("5.7.4", "the user is banned, invited or in the room")
 	}
-	return nil
+	return nil // 5.7.3
 }

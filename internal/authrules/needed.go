@@ -1,6 +1,8 @@
 package authrules
 
 import (
+	"slices"
+
 	"github.com/tidwall/gjson"
 
 	"github.com/chancery-im/chancery/internal/event"
@@ -9,7 +11,7 @@ import (
 // NeededFor lists the entries of the state that an event is authorised by ("Auth
 // events selection", server-server API).
 func NeededFor(r *event.Rules, kind string, stateKey *string, sender string, content []byte) []Tuple {
-	if kind == "m.room.create" && stateKey != nil && *stateKey == "" {
+	if kind == "m.room.create" {
 		return nil
 	}
 	out := make([]Tuple, 0, 8)
@@ -33,13 +35,9 @@ func NeededFor(r *event.Rules, kind string, stateKey *string, sender string, con
 		}
 	}
 	if by := gjson.GetBytes(content, "join_authorised_via_users_server"); membership == "join" && r.Restricted && by.Type == gjson.String {
-		t := Tuple{"m.room.member", by.Str}
-		for _, have := range out {
-			if have == t {
-				return out
-			}
+		if t := (Tuple{"m.room.member", by.Str}); !slices.Contains(out, t) {
+			out = append(out, t)
 		}
-		out = append(out, t)
 	}
 	return out
 }
@@ -55,36 +53,32 @@ func Needed(e *event.Event) []Tuple {
 
 // CheckAuthEvents is rule 3 (2 before version 12): the auth events are of the
 // event's room, each of its own key, all of them such as can authorise it, none
-// rejected; and the create event is there, or from version 12 on is not.
+// rejected; and the create event is there, or from version 12 on is not. auth are
+// the events that e.Auth() names, all of them.
 func CheckAuthEvents(e *event.Event, auth []*event.Event, rejected func(id string) bool) error {
-	if e.Is("m.room.create", "") {
-		if len(e.Auth()) > 0 {
-			return refuse("1.1", "a create event has auth_events")
-		}
-		return nil
+	r := e.Rules()
+	if len(auth) != len(e.Auth()) {
+		return refuse(r, "3", "auth events are missing")
 	}
-	needed := map[Tuple]bool{}
-	for _, t := range Needed(e) {
-		needed[t] = true
-	}
-	seen := map[Tuple]bool{}
+	needed := Needed(e)
+	seen := make([]Tuple, 0, len(auth))
 	for _, a := range auth {
 		key, isState := a.Key()
 		t := Tuple{a.Kind(), key}
 		switch {
-		case a.Room() != e.Room():
-			return refuse("3.4", "an auth event is another room's")
-		case !isState || seen[t]:
-			return refuse("3.1", "auth_events has two of one kind")
-		case !needed[t]:
-			return refuse("3.2", "auth_events has one that cannot authorise the event")
+		case isState && slices.Contains(seen, t):
+			return refuse(r, "3.1", "auth_events has two of one kind")
+		case !isState || !slices.Contains(needed, t):
+			return refuse(r, "3.2", "auth_events has one that cannot authorise the event")
 		case rejected != nil && rejected(a.ID()):
-			return refuse("3.3", "an auth event was rejected")
+			return refuse(r, "3.3", "an auth event was rejected")
+		case a.Room() != e.Room():
+			return refuse(r, "3.5", "an auth event is another room's")
 		}
-		seen[t] = true
+		seen = append(seen, t)
 	}
-	if !e.Rules().RoomIDFromCreate && !seen[Tuple{"m.room.create", ""}] {
-		return refuse("2.4", "auth_events has no create event")
+	if !r.RoomIDFromCreate && e.Kind() != "m.room.create" && !slices.Contains(seen, Tuple{"m.room.create", ""}) {
+		return refuseAs(r, "2.4", "auth_events has no create event")
 	}
 	return nil
 }

@@ -1,28 +1,22 @@
 package authrules
 
 import (
-	"github.com/tidwall/gjson"
-
 	"github.com/chancery-im/chancery/internal/id"
 )
 
 // powerLevels is rule 10: who may change power levels, and to what.
 func (c *checker) powerLevels() error {
-	body := gjson.ParseBytes(c.e.Body())
-	next, err := ParsePowerLevels(c.e, c.create) // 10.1 and 10.2
+	next, err := ParsePowerLevels(c.e, c.create) // 10.1, 10.2 and 10.3
 	if err != nil {
 		return err
 	}
-	for user := range next.users { // 10.3
-		if !id.IsUser(user) {
-			return refuse("10.3", "users holds something that is not a user id")
+	for user := range next.users {
+		if !id.IsUser(user) { // 10.3
+			return c.refuse("10.3", "users holds something that is not a user id")
 		}
-		if c.rules.PrivilegedCreators && c.levels.creators[user] {
-			return refuse("10.4", "a creator is listed in users")
+		if next.creators[user] { // 10.4, from version 12 on
+			return c.refuse("10.4", "a creator is listed in users")
 		}
-	}
-	if u := body.Get("users"); u.Exists() && !u.IsObject() {
-		return refuse("10.3", "users is not an object")
 	}
 	if c.s.Get("m.room.power_levels", "") == nil {
 		return nil // 10.5
@@ -33,65 +27,57 @@ func (c *checker) powerLevels() error {
 // changes are rules 10.6 to 10.10: nobody takes or gives what is above them.
 func (c *checker) changes(next *PowerLevels) error {
 	old, mine := c.levels, c.levels.User(c.e.From())
-	for _, f := range []struct {
-		key      string
-		old, new int64
-	}{{"users_default", old.usersDefault, next.usersDefault}, {"events_default", old.eventsDefault, next.eventsDefault},
-		{"state_default", old.stateDefault, next.stateDefault}, {"ban", old.ban, next.ban}, {"redact", old.redact, next.redact},
-		{"kick", old.kick, next.kick}, {"invite", old.invite, next.invite}} { // 10.6
-		if f.old != f.new && (f.old > mine || f.new > mine) {
-			return refuse("10.6", "the sender may not change %s", f.key)
+	for i, key := range singleNames { // 10.6
+		if old.said[i] == next.said[i] && old.single[i] == next.single[i] {
+			continue
+		}
+		// Of one that is added or removed, its default is the value before or
+		// after.
+		if old.single[i] > mine {
+			return c.refuse("10.6.1", "the sender may not change %s", key)
+		}
+		if next.single[i] > mine {
+			return c.refuse("10.6.2", "the sender may not set %s so high", key)
 		}
 	}
-	if err := changed("10.7", "events", old.events, next.events, mine); err != nil {
+	if err := c.entries("events", old.events, next.events, mine); err != nil {
 		return err
 	}
-	if c.rules.NotificationsAuth {
-		if err := changed("10.8", "notifications", old.notifications, next.notifications, mine); err != nil {
+	if c.rules.NotificationsAuth { // from version 6 on
+		if err := c.entries("notifications", old.notifications, next.notifications, mine); err != nil {
 			return err
 		}
 	}
-	return c.userChanges(next, mine)
+	return c.users(next, mine)
 }
 
-// changed: an entry that is added, changed or removed must be within reach before
-// and after.
-func changed(rule, what string, old, next map[string]int64, mine int64) error {
+// entries are rules 10.7 and 10.8: an entry that is added, changed or removed must
+// be within reach before and after.
+func (c *checker) entries(what string, old, next map[string]int64, mine int64) error {
 	for k, was := range old {
-		now, still := next[k]
-		if still && now == was {
-			continue
-		}
-		if was > mine || still && now > mine {
-			return refuse(rule, "the sender may not change %s of %s", what, k)
+		if now, still := next[k]; (!still || now != was) && was > mine {
+			return c.refuse("10.7.1", "the sender may not change %s of %s", what, k)
 		}
 	}
 	for k, now := range next {
-		if _, had := old[k]; !had && now > mine {
-			return refuse(rule, "the sender may not set %s of %s", what, k)
+		if was, had := old[k]; (!had || now != was) && now > mine {
+			return c.refuse("10.8.1", "the sender may not set %s of %s so high", what, k)
 		}
 	}
 	return nil
 }
 
-// userChanges are rules 10.9 and 10.10: the levels of users. Somebody of the same
-// level is out of reach, oneself excepted.
-func (c *checker) userChanges(next *PowerLevels, mine int64) error {
+// users are rules 10.9 and 10.10: the levels of users. Somebody of the same level
+// is out of reach, oneself excepted.
+func (c *checker) users(next *PowerLevels, mine int64) error {
 	for u, was := range c.levels.users {
-		now, still := next.users[u]
-		if still && now == was {
-			continue
-		}
-		if u != c.e.From() && was >= mine {
-			return refuse("10.9", "the sender may not change the level of %s", u)
-		}
-		if still && now > mine {
-			return refuse("10.10", "the sender may not give %s so high a level", u)
+		if now, still := next.users[u]; (!still || now != was) && u != c.e.From() && was >= mine {
+			return c.refuse("10.9.1", "the sender may not change the level of %s", u)
 		}
 	}
 	for u, now := range next.users {
-		if _, had := c.levels.users[u]; !had && now > mine {
-			return refuse("10.10", "the sender may not give %s so high a level", u)
+		if was, had := c.levels.users[u]; (!had || now != was) && now > mine {
+			return c.refuse("10.10.1", "the sender may not give %s so high a level", u)
 		}
 	}
 	return nil
