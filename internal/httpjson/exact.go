@@ -6,6 +6,7 @@ import (
 	"errors"
 	"reflect"
 	"strings"
+	"sync"
 
 	"github.com/chancery-im/chancery/internal/canonicaljson"
 	"github.com/chancery-im/chancery/internal/matrixerr"
@@ -58,12 +59,25 @@ func exactly(raw []byte, t reflect.Type) []byte {
 }
 
 func exactStruct(raw []byte, t reflect.Type) []byte {
-	fields := map[string]reflect.Type{}
-	named(t, fields)
+	fields := fieldsOf(t)
 	return members(raw, func(key string) (reflect.Type, bool) {
 		f, ok := fields[key]
 		return f, ok
 	})
+}
+
+// fieldCache has the fields of the structs that were decoded before; there are as many
+// as the program has request bodies.
+var fieldCache sync.Map
+
+func fieldsOf(t reflect.Type) map[string]reflect.Type {
+	if f, ok := fieldCache.Load(t); ok {
+		return f.(map[string]reflect.Type)
+	}
+	fields := map[string]reflect.Type{}
+	named(t, fields)
+	fieldCache.Store(t, fields)
+	return fields
 }
 
 // named collects the JSON names of a struct's fields, embedded ones included.
