@@ -108,7 +108,7 @@ func member(r *http.Request, target bool) (room string, b memberBody, err error)
 
 // POST /_matrix/client/v3/rooms/{roomId}/forget
 func (a *API) forget(r *http.Request, c caller) (any, error) {
-	room, err := roomParam(r)
+	room, _, err := member(r, false)
 	if err != nil {
 		return nil, err
 	}

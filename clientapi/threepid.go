@@ -3,6 +3,7 @@ package clientapi
 import (
 	"net/http"
 
+	"github.com/chancery-im/chancery/internal/httpjson"
 	"github.com/chancery-im/chancery/internal/matrixerr"
 )
 
@@ -20,7 +21,10 @@ func (a *API) addThreePID(*http.Request, caller) (any, error) {
 }
 
 // POST /_matrix/client/v3/account/3pid/delete and …/3pid/unbind
-func (a *API) deleteThreePID(*http.Request, caller) (any, error) {
+func (a *API) deleteThreePID(r *http.Request, _ caller) (any, error) {
+	if _, err := httpjson.Body(r); err != nil {
+		return nil, err
+	}
 	return map[string]string{"id_server_unbind_result": "no-support"}, nil
 }
 

@@ -83,9 +83,11 @@ func (s *Server) accessTo(ctx context.Context, tx *storage.ReadTx, r Reader, row
 		// for who has left.
 		a.lastJoin = row.LastPos + 1
 	default:
-		a.lastJoin, a.until, err = tx.LastStay(row.NID, r.UserID)
+		if a.lastJoin, a.until, err = tx.LastStay(row.NID, r.UserID); err != nil {
+			return nil, err
+		}
 	}
-	return a, err
+	return a, nil
 }
 
 // sceneAt looks the reader up in a state.
