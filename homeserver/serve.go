@@ -74,6 +74,9 @@ func (run *Listening) open() error {
 		if err := run.tcp("admin", l.Admin, h.Admin, nil); err != nil {
 			return err
 		}
+		if a, ok := run.Addr("admin").(*net.TCPAddr); ok && !a.IP.IsLoopback() {
+			h.log.Warnf("the administration API listens on %s without TLS; let no network reach it that you do not trust", a)
+		}
 	}
 	return run.socket()
 }
