@@ -19,6 +19,10 @@ type registerBody struct {
 	Type         *string `json:"type"`
 }
 
+// registrationFlows are what people go through to register; a way that is not here is
+// closed.
+var registrationFlows = map[string][][]string{RegisterOpen: {{userserver.StageDummy}}, RegisterToken: {{userserver.StageToken}}}
+
 // POST /_matrix/client/v3/register
 func (a *API) register(r *http.Request, _ caller) (any, error) {
 	var b registerBody
@@ -34,7 +38,7 @@ func (a *API) register(r *http.Request, _ caller) (any, error) {
 	default:
 		return nil, matrixerr.New(http.StatusBadRequest, "M_UNRECOGNIZED", "kind is user or guest")
 	}
-	flows := map[string][][]string{RegisterOpen: {{userserver.StageDummy}}, RegisterToken: {{userserver.StageToken}}}[a.set.Registration]
+	flows := registrationFlows[a.set.Registration]
 	if flows == nil {
 		return nil, matrixerr.Forbidden("Registration is closed on this server")
 	}
@@ -122,7 +126,7 @@ func (a *API) available(r *http.Request, _ caller) (any, error) {
 	if err := a.limit(a.logins, network(r)); err != nil {
 		return nil, err
 	}
-	if a.set.Registration == RegisterClosed {
+	if registrationFlows[a.set.Registration] == nil {
 		return nil, matrixerr.Forbidden("Registration is closed on this server")
 	}
 	name := r.URL.Query().Get("username")

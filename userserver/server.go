@@ -12,6 +12,7 @@ import (
 	"errors"
 	"io"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -78,10 +79,22 @@ func New(o Options) *Server {
 	if o.Exclusive == nil {
 		o.Exclusive = func(string) bool { return false }
 	}
-	return &Server{db: o.DB, name: o.ServerName, clock: o.Clock, rand: o.Rand, log: o.Log, life: o.TokenLife,
+	return &Server{db: o.DB, name: o.ServerName, clock: o.Clock, rand: &oneAtATime{r: o.Rand}, log: o.Log, life: o.TokenLife,
 		minPassword: o.MinPassword, exclusive: o.Exclusive, hashing: make(chan struct{}, hashesAtOnce),
 		cache: sessionCache{byHash: map[[32]byte]Session{}}, seen: seenCache{last: map[deviceKey]sighting{}},
 		nonces: nonces{live: map[string]time.Time{}}, turns: turns{of: map[string]*turn{}}}
+}
+
+// oneAtATime lets a source of randomness that a test gives be used by many requests.
+type oneAtATime struct {
+	mu sync.Mutex
+	r  io.Reader
+}
+
+func (o *oneAtATime) Read(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.r.Read(p)
 }
 
 // SetRooms gives the core its way to rooms; homeserver calls it once, before
