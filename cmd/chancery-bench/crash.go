@@ -60,16 +60,15 @@ func (r *crashRun) run(ctx context.Context) (err error) {
 	r.rand = rand.New(rand.NewPCG(r.seed, 1))
 	r.ledger = newLedger()
 	fmt.Printf("crash: %s, power=%v, %d rounds, seed %d\n", r.db, r.power, r.rounds, r.seed)
-	if err := r.prepare(ctx); err != nil {
-		r.printLog()
-		return err
-	}
 	defer func() {
 		if err != nil {
 			r.printLog()
 		}
 		r.cleanup()
 	}()
+	if err := r.prepare(ctx); err != nil {
+		return err
+	}
 	for i := range r.rounds {
 		if err := r.round(ctx, i); err != nil {
 			return fmt.Errorf("round %d: %w (seed %d)", i, err, r.seed)
@@ -285,7 +284,9 @@ func (r *crashRun) printLog() {
 }
 
 func (r *crashRun) cleanup() {
-	r.srv.stop()
+	if r.srv != nil {
+		r.srv.stop()
+	}
 	if r.pg != nil {
 		r.pg.stop()
 	}
