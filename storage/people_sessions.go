@@ -1,5 +1,7 @@
 package storage
 
+import "errors"
+
 // Session is an access token with whose it is.
 type Session struct {
 	ID      int64
@@ -70,10 +72,17 @@ func (tx *Tx) DropSuccessors(id, family int64) error {
 	return err
 }
 
-// DeleteFamily ends every session that came of one login.
-func (tx *Tx) DeleteFamily(family int64) error {
-	_, err := tx.exec(`DELETE FROM sessions WHERE family = $1`, family)
-	return err
+// DeleteFamily ends every session that came of one login, and says whose it was; ""
+// when it had ended.
+func (tx *Tx) DeleteFamily(family int64) (user string, err error) {
+	err = tx.one(`SELECT user_id FROM sessions WHERE family = $1 LIMIT 1`, []any{&user}, family)
+	if errors.Is(err, ErrNotFound) {
+		return "", nil
+	}
+	if err == nil {
+		_, err = tx.exec(`DELETE FROM sessions WHERE family = $1`, family)
+	}
+	return user, err
 }
 
 // EndSessions ends the sessions of a device, and leaves the device.

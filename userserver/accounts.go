@@ -22,12 +22,15 @@ func (s *Server) Account(ctx context.Context, user string) (a storage.Account, e
 	return a, notFoundAs(err, errNoUser)
 }
 
-// Accounts lists accounts after one, in order.
+// Accounts lists accounts after one, in order, without passwords.
 func (s *Server) Accounts(ctx context.Context, after string, limit int) (list []storage.Account, err error) {
 	err = s.db.Read(ctx, func(tx *storage.ReadTx) error {
 		list, err = tx.Accounts(after, limit)
 		return err
 	})
+	for i := range list {
+		list[i].Password = ""
+	}
 	return list, err
 }
 

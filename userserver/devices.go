@@ -64,7 +64,7 @@ func (s *Server) RenameDevice(ctx context.Context, user, device string, name *st
 // error: they are gone.
 func (s *Server) DeleteDevices(ctx context.Context, user string, devices []string) error {
 	err := s.write(ctx, func(tx *storage.Tx) error { return deleteDevices(tx, user, devices) })
-	s.cache.drop(func(x Session) bool { return x.User == user && slices.Contains(devices, x.Device) })
+	s.cache.drop(user, func(x Session) bool { return slices.Contains(devices, x.Device) })
 	return err
 }
 
@@ -107,6 +107,6 @@ func (s *Server) Logout(ctx context.Context, sess Session) error {
 // named.
 func (s *Server) LogoutAll(ctx context.Context, user, but string) error {
 	err := s.write(ctx, func(tx *storage.Tx) error { return deleteOthers(tx, user, but) })
-	s.cache.drop(func(x Session) bool { return x.User == user && (but == "" || x.Device != but) })
+	s.cache.drop(user, func(x Session) bool { return but == "" || x.Device != but })
 	return err
 }

@@ -105,7 +105,7 @@ func (s *Server) Login(ctx context.Context, user string, o LoginOptions) (Tokens
 		}
 		return tx.PutSession(row)
 	})
-	s.cache.drop(func(x Session) bool { return x.User == user && x.Device == t.Device })
+	s.cache.drop(user, func(x Session) bool { return x.Device == t.Device })
 	return t, err
 }
 

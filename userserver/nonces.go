@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // the MAC that the endpoint's clients compute
 	"encoding/hex"
+	"strings"
 	"sync"
 	"time"
 
@@ -82,5 +83,5 @@ func (s *Server) RegisterShared(ctx context.Context, secret string, r SharedSecr
 	if r.UserType == "bot" {
 		kind = "bot"
 	}
-	return s.Register(ctx, NewAccount{Localpart: r.Username, Password: r.Password, Admin: r.Admin, Kind: kind, DisplayName: r.DisplayName})
+	return s.Register(ctx, NewAccount{Localpart: strings.ToLower(r.Username), Password: r.Password, Admin: r.Admin, Kind: kind, DisplayName: r.DisplayName})
 }

@@ -49,7 +49,7 @@ func (s *Server) SetPassword(ctx context.Context, user, password string, logout 
 		return deleteOthers(tx, user, keep)
 	})
 	if logout {
-		s.cache.drop(func(x Session) bool { return x.User == user && (keep == "" || x.Device != keep) })
+		s.cache.drop(user, func(x Session) bool { return keep == "" || x.Device != keep })
 	}
 	return err
 }

@@ -62,15 +62,17 @@ func (s *Server) Refresh(ctx context.Context, refresh string) (Tokens, error) {
 		return t, err
 	}
 	var family int64
+	var user string
 	stolen := false
 	err = s.write(ctx, func(tx *storage.Tx) error {
 		stolen = false
 		old, err := tx.SessionByRefresh(hash(refresh))
 		if errors.Is(err, storage.ErrNotFound) {
-			if family, stolen = s.familyOf(refresh); stolen {
-				return tx.DeleteFamily(family)
+			if family, stolen = s.familyOf(refresh); !stolen {
+				return matrixerr.UnknownToken(false)
 			}
-			return matrixerr.UnknownToken(false)
+			user, err = tx.DeleteFamily(family)
+			return err
 		}
 		if err == nil {
 			err = usable(old.Account, nil)
@@ -78,13 +80,15 @@ func (s *Server) Refresh(ctx context.Context, refresh string) (Tokens, error) {
 		if err != nil {
 			return err
 		}
-		family, t.Device, t.Refresh = old.Family, old.Device, s.newRefresh(old.Family)
+		family, user, t.Device, t.Refresh = old.Family, old.User, old.Device, s.newRefresh(old.Family)
 		return s.succeed(tx, old, storage.Session{ID: sid, Token: hash(t.Access), Refresh: hash(t.Refresh), User: old.User,
 			Device: old.Device, Scope: old.Scope, Client: old.Client, Family: old.Family, Expires: tx.Now() + s.life.Milliseconds()})
 	})
-	s.cache.drop(func(x Session) bool { return x.Family == family })
+	s.cache.drop(user, func(x Session) bool { return x.Family == family })
 	if err == nil && stolen {
-		s.log.WithField("session", family).Warn("a refresh token was used again after its successor; the login was ended")
+		if user != "" {
+			s.log.WithField("user", user).Warn("a refresh token was used again after its successor; the login was ended")
+		}
 		err = matrixerr.UnknownToken(false)
 	}
 	return t, err

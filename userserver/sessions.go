@@ -36,7 +36,12 @@ const sessionCacheSize = 20000
 type sessionCache struct {
 	mu     sync.RWMutex
 	byHash map[[32]byte]Session
+	byUser map[string]map[[32]byte]struct{}
 	gen    uint64
+}
+
+func newSessionCache() sessionCache {
+	return sessionCache{byHash: map[[32]byte]Session{}, byUser: map[string]map[[32]byte]struct{}{}}
 }
 
 func (c *sessionCache) get(h [32]byte) (Session, bool, uint64) {
@@ -46,32 +51,48 @@ func (c *sessionCache) get(h [32]byte) (Session, bool, uint64) {
 	return s, ok, c.gen
 }
 
+// put keeps a session that was read since gen, in the place of any other when there
+// are too many.
 func (c *sessionCache) put(h [32]byte, s Session, gen uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if gen != c.gen {
 		return
 	}
-	if len(c.byHash) >= sessionCacheSize {
-		clear(c.byHash)
+	for other := range c.byHash {
+		if len(c.byHash) < sessionCacheSize {
+			break
+		}
+		c.forget(other)
 	}
 	c.byHash[h] = s
+	if c.byUser[s.User] == nil {
+		c.byUser[s.User] = map[[32]byte]struct{}{}
+	}
+	c.byUser[s.User][h] = struct{}{}
 }
 
-func (c *sessionCache) drop(gone func(Session) bool) {
+func (c *sessionCache) forget(h [32]byte) {
+	user := c.byHash[h].User
+	delete(c.byHash, h)
+	if delete(c.byUser[user], h); len(c.byUser[user]) == 0 {
+		delete(c.byUser, user)
+	}
+}
+
+// drop forgets the sessions of a user that gone names.
+func (c *sessionCache) drop(user string, gone func(Session) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.gen++
-	for h, s := range c.byHash {
-		if gone(s) {
-			delete(c.byHash, h)
+	for h := range c.byUser[user] {
+		if gone(c.byHash[h]) {
+			c.forget(h)
 		}
 	}
 }
 
-func (c *sessionCache) dropUser(user string) {
-	c.drop(func(s Session) bool { return s.User == user })
-}
+func (c *sessionCache) dropUser(user string) { c.drop(user, func(Session) bool { return true }) }
 
 // Authenticate finds the session of an access token: 401 M_UNKNOWN_TOKEN when there
 // is none, with soft_logout when it has only run out. A locked account's session
@@ -116,7 +137,7 @@ func (s *Server) session(ctx context.Context, h [32]byte) (Session, error) {
 		return sess, nil
 	}
 	err = s.write(ctx, func(tx *storage.Tx) error { return tx.UseSession(row.ID, row.Family) })
-	s.cache.drop(func(x Session) bool { return x.Family == row.Family })
+	s.cache.drop(row.User, func(x Session) bool { return x.Family == row.Family })
 	return sess, notFoundAs(err, matrixerr.UnknownToken(false))
 }
 
@@ -153,8 +174,11 @@ func (c *seenCache) news(k deviceKey, v sighting) bool {
 	if age := v.at.Sub(old.at); ok && age < seenEvery && (age < movedEvery || v.ip == old.ip && v.agent == old.agent) {
 		return false
 	}
-	if len(c.last) >= sessionCacheSize {
-		clear(c.last)
+	for other := range c.last {
+		if len(c.last) < sessionCacheSize {
+			break
+		}
+		delete(c.last, other)
 	}
 	c.last[k] = v
 	return true
