@@ -14,10 +14,6 @@ func (c *checker) member() error {
 	if !isState || m.Type != gjson.String {
 		return c.refuse("5.1", "a member event needs a state key and a membership")
 	}
-	if !id.IsUser(target) {
-		// The specification calls the state key the target user.
-		return c.refuse("5.1", "the state key is not a user id")
-	}
 	if err := c.vouched(); err != nil {
 		return err // 5.2
 	}

@@ -1,11 +1,11 @@
 package stateres
 
 import (
+	"cmp"
 	"container/heap"
 	"slices"
 	"strings"
 
-	"github.com/chancery-im/chancery/internal/authrules"
 	"github.com/chancery-im/chancery/internal/event"
 )
 
@@ -86,38 +86,11 @@ func (r *resolution) reverseTopological(set map[string]bool) ([]string, error) {
 	return out, nil
 }
 
-// senderLevel is the sender's power level by the event's own auth events.
-func (r *resolution) senderLevel(e *event.Event) (int64, error) {
-	if err := r.load(e.Auth()); err != nil {
-		return 0, err
-	}
-	var levels, create *event.Event
-	for _, id := range e.Auth() {
-		switch a := r.events[id]; {
-		case a.Is("m.room.power_levels", ""):
-			levels = a
-		case a.Is("m.room.create", ""):
-			create = a
-		}
-	}
-	if create == nil && r.rules.RoomIDFromCreate {
-		create = r.unconflicted(Key{Kind: "m.room.create"})
-	}
-	p, err := authrules.ParsePowerLevels(levels, create)
-	if err != nil {
-		return 0, r.err // unreadable levels give nobody any
-	}
-	return p.User(e.From()), r.err
-}
-
 // mainline orders events by where their power levels leave the line of the
 // resolved ones ("Mainline ordering").
 func (r *resolution) mainline(ids []string) ([]string, error) {
 	line := map[string]int{}
-	at := r.state[Key{Kind: "m.room.power_levels"}]
-	if at == nil {
-		at = r.unconflicted(Key{Kind: "m.room.power_levels"})
-	}
+	at := r.partial(Key{Kind: "m.room.power_levels"})
 	for at != nil {
 		if _, twice := line[at.ID()]; twice {
 			break
@@ -142,7 +115,7 @@ func (r *resolution) mainline(ids []string) ([]string, error) {
 		}
 		ea, eb := r.events[a], r.events[b]
 		if ea.Timestamp() != eb.Timestamp() {
-			return int(clamp(ea.Timestamp() - eb.Timestamp()))
+			return cmp.Compare(ea.Timestamp(), eb.Timestamp())
 		}
 		return strings.Compare(a, b)
 	})

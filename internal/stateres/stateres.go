@@ -4,7 +4,21 @@
 //
 // It works on what differs, so that its cost grows with the conflict and not with
 // the room: the part in which all states agree is asked for entry by entry, and
-// auth chains are the caller's index to compare.
+// auth chains are the caller's index to compare. It stores nothing, and knows no
+// event that its Store does not give it.
+//
+// Two servers that resolve differently are two rooms. Where all servers that we
+// know of read the algorithm in one way and its text can be read in another, this
+// package does as they do:
+//   - The full auth chain of a state has the state's own events in it. By the text
+//     it has them only where another event rests on them; then an event on which
+//     all states agree could be in the auth difference.
+//   - The power events' auth chains are followed inside the full conflicted set.
+//     By the text they could also be followed through events outside of it.
+//   - m.room.power_levels and m.room.join_rules are power events with an empty
+//     state key only.
+//   - An event that this server rejected is not taken into the state, also where
+//     the text would try it again: that door has let rejected events in.
 package stateres
 
 import (
@@ -19,6 +33,11 @@ import (
 type Key = authrules.Tuple
 
 // Store is what resolution reads of the room.
+//
+// Leaving out of sets what all states agree on is sound because those events, and
+// all that they rest on, are in every state's chain and so in no difference. The
+// implementer must subtract them: an event that only one state's differing part
+// reaches may be reached by the agreed part too.
 type Store interface {
 	// Events returns events of the room by id. All of them must be there.
 	Events(ids []string) (map[string]*event.Event, error)
@@ -43,7 +62,7 @@ var ErrMissing = errors.New("stateres: an event is missing")
 // entries for those keys, and others that the auth difference changed; a differing
 // key that is absent from it is absent from the resolved state.
 func Resolve(rules *event.Rules, sets []map[Key]string, s Store) (map[Key]string, error) {
-	r := &resolution{rules: rules, s: s, events: map[string]*event.Event{}, state: map[Key]*event.Event{}, sets: sets}
+	r := newResolution(rules, sets, s)
 	var err error
 	if rules.StateRes == event.StateResV1 {
 		err = r.v1()
@@ -68,16 +87,32 @@ type resolution struct {
 	rules  *event.Rules
 	s      Store
 	sets   []map[Key]string
+	differ map[Key]bool // keys of the sets
 	events map[string]*event.Event
 	state  map[Key]*event.Event
-	err    error
+	agreed map[Key]*event.Event // answers of Unconflicted, nil ones too
+	levels map[[2]*event.Event]levels
+	err    error // the first error of a reader that cannot return one
+}
+
+func newResolution(rules *event.Rules, sets []map[Key]string, s Store) *resolution {
+	r := &resolution{rules: rules, s: s, sets: sets, differ: map[Key]bool{}, events: map[string]*event.Event{},
+		state: map[Key]*event.Event{}, agreed: map[Key]*event.Event{}, levels: map[[2]*event.Event]levels{}}
+	for _, set := range sets {
+		for k := range set {
+			r.differ[k] = true
+		}
+	}
+	return r
 }
 
 // load makes events available in r.events.
 func (r *resolution) load(ids []string) error {
 	var miss []string
+	asked := map[string]bool{}
 	for _, id := range ids {
-		if r.events[id] == nil {
+		if r.events[id] == nil && !asked[id] {
+			asked[id] = true
 			miss = append(miss, id)
 		}
 	}
@@ -95,13 +130,6 @@ func (r *resolution) load(ids []string) error {
 		r.events[id] = got[id]
 	}
 	return nil
-}
-
-func (r *resolution) event(id string) (*event.Event, error) {
-	if err := r.load([]string{id}); err != nil {
-		return nil, err
-	}
-	return r.events[id], nil
 }
 
 // conflicted are the events of the differing entries, each once, in no order that
@@ -122,17 +150,32 @@ func (r *resolution) conflicted() []string {
 
 // unconflicted is the event that all states have for a key, or nil.
 func (r *resolution) unconflicted(k Key) *event.Event {
+	if r.differ[k] {
+		return nil
+	}
+	e, known := r.agreed[k]
+	if known {
+		return e
+	}
 	id, ok, err := r.s.Unconflicted(k)
 	if err == nil && ok {
-		var e *event.Event
-		if e, err = r.event(id); err == nil {
-			return e
+		if err = r.load([]string{id}); err == nil {
+			e = r.events[id]
 		}
 	}
 	if err != nil && r.err == nil {
 		r.err = err
 	}
-	return nil
+	r.agreed[k] = e
+	return e
+}
+
+// get is the state so far for a key, on the part on which all states agree.
+func (r *resolution) get(k Key) *event.Event {
+	if e, ok := r.state[k]; ok {
+		return e
+	}
+	return r.unconflicted(k)
 }
 
 // keyOf is the entry that an event is for.

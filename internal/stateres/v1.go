@@ -2,10 +2,10 @@ package stateres
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha1" //nolint:gosec // the specification's tie-break, not a safeguard
 	"slices"
 
-	"github.com/chancery-im/chancery/internal/authrules"
 	"github.com/chancery-im/chancery/internal/event"
 )
 
@@ -54,7 +54,7 @@ func (r *resolution) v1Pass(kind string, lists map[Key][]*event.Event) error {
 		sortV1(list)
 		best := list[0]
 		for _, e := range list[1:] {
-			if authrules.Check(e, overlay{r, k, best}, nil) != nil {
+			if r.check(e, overlay{r, k, best}) != nil {
 				break
 			}
 			best = e
@@ -71,7 +71,7 @@ func (r *resolution) v1Pass(kind string, lists map[Key][]*event.Event) error {
 // v1Pick takes the deepest event that passes.
 func (r *resolution) v1Pick(k Key, list []*event.Event) error {
 	for i := len(list) - 1; i >= 0; i-- {
-		if authrules.Check(list[i], overlay{r, k, nil}, nil) == nil {
+		if r.check(list[i], overlay{r, k, nil}) == nil {
 			r.state[k] = list[i]
 			return r.err
 		}
@@ -86,14 +86,12 @@ func (r *resolution) v1Pick(k Key, list []*event.Event) error {
 func sortV1(list []*event.Event) {
 	slices.SortFunc(list, func(a, b *event.Event) int {
 		if a.Height() != b.Height() {
-			return int(clamp(a.Height() - b.Height()))
+			return cmp.Compare(a.Height(), b.Height())
 		}
 		ha, hb := sha1.Sum([]byte(a.ID())), sha1.Sum([]byte(b.ID()))
 		return bytes.Compare(hb[:], ha[:])
 	})
 }
-
-func clamp(n int64) int64 { return max(-1, min(1, n)) }
 
 // overlay is the state so far with one entry on top.
 type overlay struct {
@@ -102,14 +100,11 @@ type overlay struct {
 	e   *event.Event
 }
 
-// Get implements authrules.State.
+// Get is what the rules read (authrules.State).
 func (o overlay) Get(kind, key string) *event.Event {
 	k := Key{Kind: kind, Key: key}
 	if o.e != nil && k == o.key {
 		return o.e
 	}
-	if e, ok := o.r.state[k]; ok {
-		return e
-	}
-	return o.r.unconflicted(k)
+	return o.r.get(k)
 }

@@ -1,6 +1,8 @@
 package stateres
 
 import (
+	"strings"
+
 	"github.com/chancery-im/chancery/internal/authrules"
 	"github.com/chancery-im/chancery/internal/event"
 )
@@ -74,7 +76,19 @@ func (r *resolution) fullConflictedSet() (map[string]bool, error) {
 	for id := range full {
 		ids = append(ids, id)
 	}
-	return full, r.load(ids)
+	return full, r.loadWithAuth(ids)
+}
+
+// loadWithAuth loads events and those that authorise them, in two questions.
+func (r *resolution) loadWithAuth(ids []string) error {
+	if err := r.load(ids); err != nil {
+		return err
+	}
+	var auth []string
+	for _, id := range ids {
+		auth = append(auth, r.events[id].Auth()...)
+	}
+	return r.load(auth)
 }
 
 // isPower: "power events" might take somebody's ability away.
@@ -85,7 +99,7 @@ func isPower(e *event.Event) bool {
 	}
 	switch e.Kind() {
 	case "m.room.power_levels", "m.room.join_rules":
-		return true
+		return key == ""
 	case "m.room.member":
 		m := e.MembershipOf()
 		return (m == "leave" || m == "ban") && e.From() != key
@@ -131,7 +145,7 @@ func (r *resolution) iterate(ids []string) error {
 		if err != nil {
 			return err
 		}
-		if authrules.Check(e, st, nil) == nil {
+		if r.check(e, st) == nil {
 			r.state[keyOf(e)] = e
 		}
 		if r.err != nil {
@@ -154,42 +168,45 @@ func (r *resolution) authState(e *event.Event) (authrules.MapState, error) {
 	}
 	create := Key{Kind: "m.room.create"}
 	if r.rules.RoomIDFromCreate {
-		if c := r.unconflicted(create); c != nil {
-			st[create] = c
+		// The room id stands for the auth event that the create event is not.
+		c, err := r.createOf(e)
+		if err != nil {
+			return nil, err
 		}
+		st[create] = c
 	}
 	for _, k := range authrules.Needed(e) {
-		if got, ok := r.state[k]; ok {
+		if got := r.partial(k); got != nil {
 			st[k] = got
-		} else if r.rules.StateRes == event.StateResV2 {
-			// Version 12 begins from nothing: what all states agree on is not
-			// in the state so far.
-			if got := r.unconflicted(k); got != nil {
-				st[k] = got
-			}
 		}
 	}
 	return st, r.err
 }
 
+// partial is the partially resolved state: version 12 begins from nothing, so that
+// what all states agree on is not in it.
+func (r *resolution) partial(k Key) *event.Event {
+	if r.rules.StateRes == event.StateResV21 {
+		return r.state[k]
+	}
+	return r.get(k)
+}
+
+// createOf is the event that a version 12 event's room id names.
+func (r *resolution) createOf(e *event.Event) (*event.Event, error) {
+	id := "$" + strings.TrimPrefix(e.Room(), "!")
+	if err := r.load([]string{id}); err != nil {
+		return nil, err
+	}
+	return r.events[id], nil
+}
+
 // restore is step 5: where all states agree, their event stands.
 func (r *resolution) restore() error {
 	for k := range r.state {
-		if r.inConflict(k) {
-			continue
-		}
 		if e := r.unconflicted(k); e != nil {
 			r.state[k] = e
 		}
 	}
 	return r.err
-}
-
-func (r *resolution) inConflict(k Key) bool {
-	for _, set := range r.sets {
-		if _, ok := set[k]; ok {
-			return true
-		}
-	}
-	return false
 }
