@@ -73,17 +73,20 @@ type API struct {
 	logins        *ratelimit.Limiter // by address, and by user
 	failures      *ratelimit.Limiter // of passwords, by address and by user
 	registrations *ratelimit.Limiter // by address
+	questions     *ratelimit.Limiter // of who has no account yet, by address
 	messages      *ratelimit.Limiter // by user
 }
 
 // New makes the door.
 func New(o Options) *API {
 	rates := o.Settings.Rates
+	registration := rates.Registration.Or(ratelimit.Rate{PerSecond: 0.1, Burst: 5})
 	limiter := func(r, byDefault ratelimit.Rate) *ratelimit.Limiter { return ratelimit.New(o.Clock, r.Or(byDefault)) }
 	return &API{users: o.Users, rooms: o.Rooms, clock: o.Clock, log: o.Log, set: o.Settings,
 		logins:        limiter(rates.Login, ratelimit.Rate{PerSecond: 0.1, Burst: 10}),
 		failures:      limiter(rates.FailedLogin, ratelimit.Rate{PerSecond: 0.01, Burst: 10}),
-		registrations: limiter(rates.Registration, ratelimit.Rate{PerSecond: 0.1, Burst: 5}),
+		registrations: ratelimit.New(o.Clock, registration),
+		questions:     ratelimit.New(o.Clock, ratelimit.Rate{PerSecond: 10 * registration.PerSecond, Burst: 10 * registration.Burst}),
 		messages:      limiter(rates.Messages, ratelimit.Rate{PerSecond: 5, Burst: 20})}
 }
 

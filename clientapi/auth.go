@@ -43,6 +43,9 @@ func authBody(r *http.Request, into any) (auth *userserver.AuthDict, rest []byte
 // confirm asks a user for their password before something that a stolen token alone
 // must not do.
 func (a *API) confirm(r *http.Request, c caller, action string, auth *userserver.AuthDict, rest []byte) error {
+	if err := a.limit(a.messages, c.User); err != nil {
+		return err
+	}
 	ask := userserver.Ask{User: c.User, Action: action, Body: rest, Flows: [][]string{{userserver.StagePassword}}, Auth: auth}
 	if auth == nil || auth.Type != userserver.StagePassword {
 		_, err := a.users.Interactive(r.Context(), ask)

@@ -30,6 +30,9 @@ func (a *API) register(r *http.Request, _ caller) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := a.limit(a.questions, network(r)); err != nil {
+		return nil, err
+	}
 	b.Username = strings.ToLower(b.Username)
 	switch kind := r.URL.Query().Get("kind"); kind {
 	case "guest":
@@ -123,7 +126,7 @@ func (a *API) session(user string, t userserver.Tokens) map[string]any {
 
 // GET /_matrix/client/v3/register/available
 func (a *API) available(r *http.Request, _ caller) (any, error) {
-	if err := a.limit(a.logins, network(r)); err != nil {
+	if err := a.limit(a.questions, network(r)); err != nil {
 		return nil, err
 	}
 	if registrationFlows[a.set.Registration] == nil {
@@ -138,7 +141,7 @@ func (a *API) available(r *http.Request, _ caller) (any, error) {
 
 // GET /_matrix/client/v1/register/m.login.registration_token/validity
 func (a *API) tokenValidity(r *http.Request, _ caller) (any, error) {
-	if err := a.limit(a.logins, network(r)); err != nil {
+	if err := a.limit(a.questions, network(r)); err != nil {
 		return nil, err
 	}
 	if a.set.Registration != RegisterToken {

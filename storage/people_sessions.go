@@ -97,9 +97,15 @@ func (tx *Tx) PutLoginToken(hash []byte, user string, expires int64) error {
 	return err
 }
 
+// LoginToken is whose a login token is; ErrNotFound when it is not good at a time.
+func (tx *ReadTx) LoginToken(hash []byte, now int64) (user string, err error) {
+	err = tx.one(`SELECT user_id FROM login_tokens WHERE token = $1 AND expires > $2`, []any{&user}, hash, now)
+	return user, err
+}
+
 // TakeLoginToken uses a login token up; ErrNotFound when there is none that is good.
 func (tx *Tx) TakeLoginToken(hash []byte) (user string, err error) {
-	err = tx.one(`SELECT user_id FROM login_tokens WHERE token = $1 AND expires > $2`, []any{&user}, hash, tx.Now())
+	user, err = tx.LoginToken(hash, tx.Now())
 	if err != nil {
 		return "", err
 	}

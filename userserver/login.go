@@ -139,9 +139,16 @@ func (s *Server) NewLoginToken(ctx context.Context, user string) (string, time.D
 
 // TakeLoginToken uses a login token up and says whose it is.
 func (s *Server) TakeLoginToken(ctx context.Context, token string) (user string, err error) {
-	err = s.write(ctx, func(tx *storage.Tx) (err error) {
-		user, err = tx.TakeLoginToken(hash(token))
-		return notFoundAs(err, matrixerr.Forbidden("The login token is not valid"))
+	// A look before the write: strangers' guesses make nothing write.
+	err = s.db.Read(ctx, func(tx *storage.ReadTx) error {
+		_, err := tx.LoginToken(hash(token), s.now())
+		return err
 	})
-	return user, err
+	if err == nil {
+		err = s.write(ctx, func(tx *storage.Tx) (err error) {
+			user, err = tx.TakeLoginToken(hash(token))
+			return err
+		})
+	}
+	return user, notFoundAs(err, matrixerr.Forbidden("The login token is not valid"))
 }

@@ -56,21 +56,22 @@ func (s *Server) familyOf(token string) (family int64, ours bool) {
 // ("Refreshing access tokens"). The use of a refresh token that has been replaced
 // ends the whole login: somebody has stolen a copy.
 func (s *Server) Refresh(ctx context.Context, refresh string) (Tokens, error) {
+	family, ours := s.familyOf(refresh)
+	if !ours {
+		return Tokens{}, matrixerr.UnknownToken(false) // and strangers make nothing write
+	}
 	t := Tokens{Access: s.newToken("cha_"), ExpiresIn: s.life}
 	sid, err := s.db.NextIDs(ctx, "session", 1)
 	if err != nil {
 		return t, err
 	}
-	var family int64
 	var user string
 	stolen := false
 	err = s.write(ctx, func(tx *storage.Tx) error {
 		stolen = false
 		old, err := tx.SessionByRefresh(hash(refresh))
 		if errors.Is(err, storage.ErrNotFound) {
-			if family, stolen = s.familyOf(refresh); !stolen {
-				return matrixerr.UnknownToken(false)
-			}
+			stolen = true
 			user, err = tx.DeleteFamily(family)
 			return err
 		}
@@ -80,7 +81,7 @@ func (s *Server) Refresh(ctx context.Context, refresh string) (Tokens, error) {
 		if err != nil {
 			return err
 		}
-		family, user, t.Device, t.Refresh = old.Family, old.User, old.Device, s.newRefresh(old.Family)
+		user, t.Device, t.Refresh = old.User, old.Device, s.newRefresh(family)
 		return s.succeed(tx, old, storage.Session{ID: sid, Token: hash(t.Access), Refresh: hash(t.Refresh), User: old.User,
 			Device: old.Device, Scope: old.Scope, Client: old.Client, Family: old.Family, Expires: tx.Now() + s.life.Milliseconds()})
 	})
