@@ -3,7 +3,6 @@ package roomserver
 import (
 	"context"
 	"io"
-	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -50,8 +49,6 @@ type Server struct {
 	nodes  *statetrie.Cache
 	events *eventCache
 	rooms  roomCache
-
-	randMu sync.Mutex
 }
 
 // Bounds of what a server keeps in memory, in bytes and in rooms.

@@ -47,7 +47,6 @@ type oldState struct {
 	bans   []*event.Event
 	spaces []*event.Event
 	tip    string
-	levels json.RawMessage
 }
 
 func (s *Server) oldRoom(ctx context.Context, user, room string) (*oldState, error) {

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/term"
 
 	"github.com/chancery-im/chancery/config"
 	"github.com/chancery-im/chancery/internal/id"
@@ -40,21 +37,17 @@ func (p *program) firstStart(o *options, name string) error {
 	return nil
 }
 
-// serverName asks for the name when nobody said it: it cannot be changed later, so
-// it is not guessed.
+// tryName is the name of a server that was given none: good for a try on one
+// machine.
+const tryName = "localhost"
+
+// serverName checks the name. It cannot be changed later, so who gives none is told
+// what they get.
 func (p *program) serverName(name string) (string, error) {
-	if name == "" && term.IsTerminal(int(p.in.Fd())) {
-		fmt.Fprint(p.out, "The name of this server stands in every user id and cannot be changed later.\nName, like example.org [localhost]: ")
-		line, err := bufio.NewReader(p.in).ReadString('\n')
-		if err != nil {
-			return "", err
-		}
-		if name = strings.TrimSpace(line); name == "" {
-			name = "localhost"
-		}
-	}
 	if name == "" {
-		return "", errors.New("this is a first start, and the server needs a name, which cannot be changed later: say --server-name example.org")
+		fmt.Fprintf(p.out, "This server is named %s: good for a try on this machine. A name stands in every user id and cannot be\n"+
+			"changed later; for real use begin in an empty folder with --server-name example.org\n", tryName)
+		return tryName, nil
 	}
 	if !id.IsServerName(name) || name != strings.ToLower(name) {
 		return "", fmt.Errorf("%q is not a host name in lower case", name)

@@ -94,8 +94,8 @@ func TestTheFirstStartMakesEverythingAndTheSecondFindsIt(t *testing.T) {
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, errs := s.run("", "serve"); code != 1 || !strings.Contains(errs, "--server-name") {
-		t.Errorf("without a name: %d %s", code, errs)
+	if code, _, errs := s.run("", "serve", "--server-name", "Not A Name"); code != 1 || !strings.Contains(errs, "host name") {
+		t.Errorf("with a name that is none: %d %s", code, errs)
 	}
 	if exists(dir) {
 		t.Error("a refused first start left a folder")
