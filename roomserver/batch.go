@@ -56,7 +56,7 @@ func (b *batch) get(ctx context.Context, kind, key string) (entry, error) {
 }
 
 // rememberedState bounds the parts of the current state that a room keeps parsed.
-const rememberedState = 2048
+const rememberedState = 128
 
 func (rm *room) remember(t authrules.Tuple, e entry) {
 	if len(rm.auth) >= rememberedState {

@@ -19,7 +19,7 @@ type chainCache struct {
 }
 
 // chainCacheSize bounds each of the maps.
-const chainCacheSize = 8192
+const chainCacheSize = 1024
 
 func newChainCache(o *authchain.Overlay) *chainCache {
 	c := &chainCache{Overlay: o}

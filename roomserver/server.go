@@ -55,7 +55,7 @@ type Server struct {
 const (
 	nodeCacheBytes  = 32 << 20
 	eventCacheBytes = 16 << 20
-	roomCacheSize   = 4096
+	roomCacheSize   = 2048
 )
 
 // New makes the room core. It reads nothing until it is asked.
