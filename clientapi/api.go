@@ -184,12 +184,14 @@ func address(r *http.Request) string {
 	return host
 }
 
-// network is what limits count by: the address, or of IPv6 the /64, which is what one
-// customer has.
-func network(r *http.Request) string {
-	a, err := netip.ParseAddr(address(r))
+// network is what limits count by.
+func network(r *http.Request) string { return networkOf(address(r)) }
+
+// networkOf is an address, or of IPv6 its /64, which is what one customer has.
+func networkOf(addr string) string {
+	a, err := netip.ParseAddr(addr)
 	if err != nil {
-		return address(r)
+		return addr
 	}
 	if a = a.Unmap(); a.Is4() {
 		return a.String()

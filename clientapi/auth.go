@@ -3,10 +3,12 @@ package clientapi
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"github.com/chancery-im/chancery/internal/canonicaljson"
 	"github.com/chancery-im/chancery/internal/httpjson"
 	"github.com/chancery-im/chancery/internal/matrixerr"
+	"github.com/chancery-im/chancery/storage"
 	"github.com/chancery-im/chancery/userserver"
 )
 
@@ -64,13 +66,14 @@ func (a *API) guess(r *http.Request, user string, check func() error) error {
 	if !a.set.RateLimits {
 		return check()
 	}
-	known, err := a.users.KnownAddress(r.Context(), user, address(r))
+	devices, err := a.users.Devices(r.Context(), user)
 	if err != nil {
 		return err
 	}
-	from, account := "address "+network(r), user
-	if known {
-		from, account = from+" "+user, user+" "+network(r)
+	here := network(r)
+	from, account := "address "+here, user
+	if slices.ContainsFunc(devices, func(d storage.Device) bool { return networkOf(d.IP) == here }) {
+		from, account = from+" "+user, user+" "+here
 	}
 	for i, key := range []string{from, account} {
 		if err := a.limit(a.failures, key); err != nil {

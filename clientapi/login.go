@@ -103,10 +103,11 @@ func (a *API) byPassword(r *http.Request, b loginBody) (string, error) {
 	if !a.users.Local(user) {
 		return "", errBadLogin
 	}
-	if err := a.limit(a.logins, user); err != nil {
+	if err := a.guess(r, user, func() error { return a.users.CheckLogin(r.Context(), user, b.Password) }); err != nil {
 		return "", err
 	}
-	return user, a.guess(r, user, func() error { return a.users.CheckLogin(r.Context(), user, b.Password) })
+	// Only those who know the password count, or strangers could keep the user out.
+	return user, a.limit(a.logins, user)
 }
 
 // POST /_matrix/client/v1/login/get_token

@@ -86,7 +86,7 @@ func withLimits(s *Settings) { s.RateLimits = true }
 
 func TestHardening_A03_PasswordsCannotBeTriedForEver(t *testing.T) {
 	eachDoor(t, func(d *door) {
-		d.from = "198.51.100.1"
+		d.from = "[2001:db8::1]"
 		d.register("alice") // from her usual place
 		tried, refused := 0, 0
 		for i := range 60 {
@@ -106,9 +106,8 @@ func TestHardening_A03_PasswordsCannotBeTriedForEver(t *testing.T) {
 		if tried > 10 || refused != 60-tried {
 			d.Errorf("%d passwords were tried", tried)
 		}
-		d.pass(time.Minute)
 		d.login("alice", secret).no(429, "M_LIMIT_EXCEEDED") // from a stranger's place
-		d.from = "198.51.100.1"
+		d.from = "[2001:db8::77]"                            // her usual network
 		d.login("alice", secret).ok()
 	}, withLimits)
 }

@@ -47,11 +47,6 @@ func nullName(name *string) any {
 	return *name
 }
 
-// KnownAddress reports whether one of the user's devices was last seen at an address.
-func (tx *ReadTx) KnownAddress(user, ip string) (bool, error) {
-	return tx.exists(`SELECT 1 FROM devices WHERE user_id = $1 AND ip = $2 LIMIT 1`, user, ip)
-}
-
 // RenameDevice sets the display name.
 func (tx *Tx) RenameDevice(user, device string, name *string) error {
 	return tx.must(`UPDATE devices SET name = $3 WHERE user_id = $1 AND device_id = $2`, user, device, nullName(name))

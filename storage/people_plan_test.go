@@ -28,7 +28,6 @@ func TestNoReadOfAUserGoesThroughAllUsers(t *testing.T) {
 		note(tx.UIA("x"))
 		note(tx.Devices(alice))
 		note(tx.Device(alice, "x"))
-		note(tx.KnownAddress(alice, "x"))
 		note(tx.DeviceChangesFor(alice, 1, 2))
 		note(tx.RegistrationToken("x"))
 		note(tx.UserOfExternalID("x", "x"))

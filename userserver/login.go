@@ -35,15 +35,6 @@ func (s *Server) CheckLogin(ctx context.Context, user, password string) error {
 	return usable(a, nil)
 }
 
-// KnownAddress reports whether a device of the user was last seen at an address.
-func (s *Server) KnownAddress(ctx context.Context, user, ip string) (known bool, err error) {
-	err = s.db.Read(ctx, func(tx *storage.ReadTx) error {
-		known, err = tx.KnownAddress(user, plain(ip))
-		return err
-	})
-	return known, err
-}
-
 // LoginOptions are what a client may say of its session, and where it comes from.
 type LoginOptions struct {
 	Device     string // "" makes a new one
