@@ -7,7 +7,9 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strings"
+	"time"
 
 	"github.com/chancery-im/chancery/internal/canonicaljson"
 	"github.com/chancery-im/chancery/internal/matrixerr"
@@ -31,12 +33,17 @@ func Body(r *http.Request) ([]byte, error) {
 	return raw, Check(raw)
 }
 
-func readBody(r *http.Request) ([]byte, error) {
+func readBody(r *http.Request) (_ []byte, err error) {
 	limit := int64(defaultBody)
-	if b, ok := r.Context().Value(budgetKey{}).(Budget); ok {
+	if b, ok := r.Context().Value(budgetKey{}).(spending); ok {
 		if limit = b.Body; limit == 0 {
 			return nil, fmt.Errorf("httpjson: %s reads a body but declares no budget for it", r.URL.Path)
 		}
+		defer func() {
+			if err == nil {
+				b.calm()
+			}
+		}()
 	}
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && strings.HasPrefix(kind, "multipart/") {
 		return nil, matrixerr.New(http.StatusUnsupportedMediaType, "M_NOT_JSON", "The body must be JSON, not "+kind)
@@ -51,13 +58,32 @@ func readBody(r *http.Request) ([]byte, error) {
 	if r.ContentLength > 0 {
 		buf.Grow(int(r.ContentLength) + bytes.MinRead)
 	}
-	if _, err := buf.ReadFrom(io.LimitReader(r.Body, limit+1)); err != nil {
+	if _, err = buf.ReadFrom(io.LimitReader(r.Body, limit+1)); errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, matrixerr.New(http.StatusRequestTimeout, "M_UNKNOWN", "The body came too slowly")
+	} else if err != nil {
 		return nil, matrixerr.NotJSON("The body could not be read")
 	}
 	if int64(buf.Len()) > limit {
 		return nil, tooLarge(limit)
 	}
 	return buf.Bytes(), nil
+}
+
+// hurry bounds the reading of a body, by the handler or, when it wants none of it,
+// by the server afterwards: who sends it letter by letter would keep the connection
+// for ever.
+func (s spending) hurry(r *http.Request) {
+	if s.Time > 0 && r.ContentLength != 0 {
+		_ = s.conn.SetReadDeadline(time.Now().Add(s.Time))
+	}
+}
+
+// calm takes the bound away when the body has been read: from then on the server
+// reads to see whether the client is still there.
+func (s spending) calm() {
+	if s.Time > 0 {
+		_ = s.conn.SetReadDeadline(time.Time{})
+	}
 }
 
 func tooLarge(limit int64) *matrixerr.Error {

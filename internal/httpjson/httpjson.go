@@ -46,6 +46,12 @@ type Reply func(w http.ResponseWriter, r *http.Request)
 
 type budgetKey struct{}
 
+// spending is the budget of a running request, with the connection it is spent on.
+type spending struct {
+	Budget
+	conn *http.ResponseController
+}
+
 // Wrap makes a handler of HTTP: CORS, the budget, errors, panics.
 func Wrap(h Handler, b Budget, log *logrus.Entry) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -54,7 +60,9 @@ func Wrap(h Handler, b Budget, log *logrus.Entry) http.Handler {
 			w.WriteHeader(http.StatusOK)
 			return
 		}
-		ctx := context.WithValue(r.Context(), budgetKey{}, b)
+		spent := spending{b, http.NewResponseController(w)}
+		spent.hurry(r)
+		ctx := context.WithValue(r.Context(), budgetKey{}, spent)
 		if b.Time > 0 {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, b.Time)

@@ -1,10 +1,12 @@
 package httpjson
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -234,5 +236,60 @@ func TestOptionsIsAnsweredForEveryPath(t *testing.T) {
 	Front(NotFound(log), "p", time.Now, log).ServeHTTP(w, httptest.NewRequest(http.MethodOptions, "/_matrix/client/v3/any", nil))
 	if w.Code != 200 || !strings.Contains(w.Header().Get("Access-Control-Allow-Headers"), "Authorization") {
 		t.Errorf("%d %v", w.Code, w.Header())
+	}
+}
+
+func TestABodyThatComesTooSlowlyIsGivenUp(t *testing.T) {
+	log, _ := quiet()
+	b := Budget{Body: 1000, Time: 50 * time.Millisecond}
+	for name, h := range map[string]Handler{
+		"read":   func(r *http.Request) (any, error) { return nil, Decode(r, &sample{}) },
+		"unread": func(*http.Request) (any, error) { return nil, matrixerr.MissingToken() },
+	} {
+		t.Run(name, func(t *testing.T) { slowBody(t, Wrap(h, b, log)) })
+	}
+}
+
+func slowBody(t *testing.T, h http.Handler) {
+	srv := httptest.NewServer(h)
+	defer srv.Close()
+	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{"); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode < 400 {
+		t.Error(resp.Status)
+	}
+}
+
+func TestTheConnectionIsGoodForAnotherRequestAfterABodyAndALargeAnswer(t *testing.T) {
+	log, _ := quiet()
+	large := Raw(`{"x":"` + strings.Repeat("a", 1<<20) + `"}`)
+	srv := httptest.NewServer(Wrap(func(r *http.Request) (any, error) {
+		if err := Decode(r, &sample{}); err != nil {
+			return nil, err
+		}
+		return large, nil
+	}, Budget{Body: 1000, Time: time.Minute}, log))
+	defer srv.Close()
+	for range 3 {
+		resp, err := srv.Client().Post(srv.URL, "application/json", strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		if err != nil || n != int64(len(large)) {
+			t.Errorf("%d bytes, %v", n, err)
+		}
 	}
 }

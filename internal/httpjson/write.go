@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"time"
 )
 
 // Answers are encoded into buffers that are used again, except the very large.
@@ -41,5 +42,19 @@ func send(w http.ResponseWriter, status int, body []byte) {
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
+	if len(body) > socketBuffer {
+		conn := http.NewResponseController(w)
+		_ = conn.SetWriteDeadline(time.Now().Add(writeTime + time.Duration(len(body)/slowest)*time.Second))
+		defer conn.SetWriteDeadline(time.Time{}) //nolint:errcheck // the next answer on the connection sets its own
+	}
 	_, _ = w.Write(body)
 }
+
+// A client that does not read its answer loses the connection: a minute, and one
+// second more for what a slow line takes in it. What fits the socket's buffer waits
+// for nobody.
+const (
+	socketBuffer = 64 << 10
+	writeTime    = time.Minute
+	slowest      = 16 << 10
+)
