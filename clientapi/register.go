@@ -16,6 +16,7 @@ type registerBody struct {
 	DeviceName   string  `json:"initial_device_display_name"`
 	InhibitLogin bool    `json:"inhibit_login"`
 	Refresh      bool    `json:"refresh_token"`
+	GuestToken   string  `json:"guest_access_token"`
 	Type         *string `json:"type"`
 }
 
@@ -58,11 +59,24 @@ func (a *API) register(r *http.Request, _ caller) (any, error) {
 	if err := a.limit(a.registrations, network(r)); err != nil {
 		return nil, err
 	}
-	user, err := a.users.Register(r.Context(), userserver.NewAccount{Localpart: b.Username, Password: b.Password, Token: token})
+	user, err := a.makeAccount(r, b, token)
 	if err != nil {
 		return nil, err
 	}
 	return a.registered(r, user, b)
+}
+
+// makeAccount makes a new account, or one of a guest's.
+func (a *API) makeAccount(r *http.Request, b registerBody, token string) (string, error) {
+	n := userserver.NewAccount{Localpart: b.Username, Password: b.Password, Token: token}
+	if b.GuestToken == "" {
+		return a.users.Register(r.Context(), n)
+	}
+	guest, err := a.users.CheckUpgrade(r.Context(), b.GuestToken, b.Username)
+	if err != nil {
+		return "", err
+	}
+	return a.users.UpgradeGuest(r.Context(), guest, n)
 }
 
 // checkRegistration refuses early what could not succeed.
@@ -70,7 +84,12 @@ func (a *API) checkRegistration(r *http.Request, b registerBody) error {
 	if err := b.session(r).Check(); err != nil {
 		return err
 	}
-	if b.Username != "" {
+	switch {
+	case b.GuestToken != "":
+		if _, err := a.users.CheckUpgrade(r.Context(), b.GuestToken, b.Username); err != nil {
+			return err
+		}
+	case b.Username != "":
 		if err := a.users.Available(r.Context(), b.Username); err != nil {
 			return err
 		}

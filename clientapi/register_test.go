@@ -110,6 +110,26 @@ func TestAGuestMayDoLittle(t *testing.T) {
 		d.call(guest, "PUT", "/profile/"+user+"/avatar_url", m{"avatar_url": "mxc://a/b"}).no(403, "M_GUEST_ACCESS_FORBIDDEN")
 		d.call(guest, "GET", "/devices", nil).ok()
 		d.call(guest, "POST", "/createRoom", m{}).no(403, "M_GUEST_ACCESS_FORBIDDEN")
+		d.call(guest, "POST", "/keys/query", m{"device_keys": m{}}).ok()
 		d.call(guest, "PUT", "/user/"+user+"/account_data/x", m{}).no(403, "M_GUEST_ACCESS_FORBIDDEN")
+	}, func(s *Settings) { s.Guests = true })
+}
+
+func TestAGuestBecomesAPerson(t *testing.T) {
+	eachDoor(t, func(d *door) {
+		in := d.call("", "POST", "/register?kind=guest", m{}).ok()
+		guest, user := in.text("access_token"), in.text("user_id")
+		name := strings.TrimSuffix(strings.TrimPrefix(user, "@"), ":test.example")
+		up := m{"username": name, "password": secret, "guest_access_token": guest, "auth": dummy}
+		alice := d.register("alice")
+		d.call("", "POST", "/register", m{"username": "bob", "password": secret, "guest_access_token": guest, "auth": dummy}).no(403, "M_FORBIDDEN")
+		d.call("", "POST", "/register", m{"username": "alice", "password": secret, "guest_access_token": alice, "auth": dummy}).no(403, "M_FORBIDDEN")
+		d.call("", "POST", "/register", m{"username": name, "password": secret, "guest_access_token": "nobody's", "auth": dummy}).no(401, "M_UNKNOWN_TOKEN")
+		if got := d.call("", "POST", "/register", up).ok().text("user_id"); got != user {
+			d.Fatal(got)
+		}
+		d.login(name, secret).ok()
+		d.call(guest, "POST", "/createRoom", m{}).ok() // no guest any more
+		d.call("", "POST", "/register", up).no(403, "M_FORBIDDEN")
 	}, func(s *Settings) { s.Guests = true })
 }

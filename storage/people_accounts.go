@@ -77,6 +77,11 @@ func (tx *Tx) SetPassword(user, hash string) error {
 	return tx.must(`UPDATE accounts SET password = $2 WHERE user_id = $1`, user, nullText(hash))
 }
 
+// SetKind changes what kind of account it is.
+func (tx *Tx) SetKind(user, kind string) error {
+	return tx.must(`UPDATE accounts SET kind = $2 WHERE user_id = $1 AND deactivated = 0`, user, kind)
+}
+
 // SetAdmin makes somebody an administrator, or no longer one.
 func (tx *Tx) SetAdmin(user string, admin bool) error {
 	return tx.must(`UPDATE accounts SET admin = $2 WHERE user_id = $1 AND deactivated = 0`, user, flag(admin))
