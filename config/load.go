@@ -49,17 +49,6 @@ func Parse(text []byte, file string, o Override) (*Config, *Complaints) {
 	return &c, r.bad
 }
 
-// Check looks over a configuration that was made in code.
-func Check(c *Config) error {
-	r := &reader{bad: &Complaints{File: "configuration"}, lines: map[string]int{}}
-	r.secrets(c)
-	r.check(c)
-	if len(r.bad.List) > 0 {
-		return r.bad
-	}
-	return nil
-}
-
 // paths makes file names relative to the folder of the configuration.
 func (r *reader) paths(c *Config, dir string) {
 	list := []*string{&c.DataDir, &c.Listeners.TLSCert, &c.Listeners.TLSKey, &c.Database.URIFile,
