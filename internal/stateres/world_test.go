@@ -35,6 +35,8 @@ type world struct {
 	ts       int64
 	nextTS   int64 // timestamp of the next event alone, 0: one more than the last
 	asked    int   // questions of a store
+
+	goodClocks, quiet bool // how people live: see live and random
 }
 
 var (
