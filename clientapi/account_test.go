@@ -36,7 +36,7 @@ func TestHardening_UIA_ASessionConfirmsNothingElse(t *testing.T) {
 			d.Error(wrong.raw)
 		}
 		other := m{"type": "m.login.password", "session": mine, "password": secret, "identifier": m{"type": "m.id.user", "user": "bob"}}
-		d.call(alice, "POST", "/delete_devices", m{"devices": []string{"A"}, "auth": other}).no(401, "M_FORBIDDEN")
+		d.call(alice, "POST", "/delete_devices", m{"devices": []string{"A"}, "auth": other}).no(403, "M_FORBIDDEN")
 		d.call(alice, "POST", "/delete_devices", m{"devices": []string{"A"}, "auth": m{"type": "m.login.dummy", "session": mine}}).no(401, "M_UNRECOGNIZED")
 		d.call(alice, "POST", "/delete_devices", m{"devices": []string{"A"}, "auth": auth(mine)}).ok()
 		d.call(alice, "POST", "/delete_devices", m{"devices": []string{"A"}, "auth": m{"session": mine}}).no(400, "M_UNKNOWN") // used up

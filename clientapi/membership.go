@@ -25,19 +25,39 @@ type roomID struct {
 // POST /_matrix/client/v3/join/{roomIdOrAlias}, /rooms/{roomId}/join
 func (a *API) join(r *http.Request, c caller) (any, error) {
 	var b memberBody
-	if err := httpjson.Decode(r, &b); err != nil {
+	raw, err := httpjson.Body(r)
+	if err != nil {
+		return nil, err
+	}
+	if err := httpjson.Unmarshal(raw, &b); err != nil {
 		return nil, err
 	}
 	target := param(r, "room")
 	if !id.IsRoom(target) && !id.IsAlias(target) {
 		return nil, matrixerr.InvalidParam("Neither a room id nor an alias")
 	}
-	o := roomserver.JoinOptions{Reason: b.Reason, Guest: c.Guest, Servers: append(r.URL.Query()["via"], r.URL.Query()["server_name"]...)}
+	o := roomserver.JoinOptions{Content: without(raw, "reason", "third_party_signed", "membership"), Reason: b.Reason, Guest: c.Guest, Servers: append(r.URL.Query()["via"], r.URL.Query()["server_name"]...)}
 	if len(b.ThirdParty) > 0 && b.ThirdParty[0] == '{' {
 		o.ThirdPartySigned = b.ThirdParty
 	}
 	room, err := a.rooms.Join(r.Context(), c.User, target, o)
 	return roomID{room}, err
+}
+
+// without is an object less some of its keys.
+func without(raw []byte, keys ...string) json.RawMessage {
+	m := map[string]json.RawMessage{}
+	if json.Unmarshal(raw, &m) != nil {
+		return nil
+	}
+	for _, k := range keys {
+		delete(m, k)
+	}
+	out, err := json.Marshal(m)
+	if err != nil {
+		return nil
+	}
+	return out
 }
 
 // POST /_matrix/client/v3/knock/{roomIdOrAlias}

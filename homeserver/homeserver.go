@@ -64,6 +64,9 @@ type Homeserver struct {
 	log   *logrus.Entry
 	sync  *syncapi.API
 	quiet sync.Once // long-polls are ended once
+
+	endTidy context.CancelFunc
+	tidied  chan struct{} // closed when the tidying has ended
 }
 
 // New builds a server from a checked configuration. It makes the data folder and a
@@ -124,7 +127,13 @@ func (h *Homeserver) build(ctx context.Context, o Options, bell *notify.Bell) (e
 	client := clientapi.New(clientapi.Options{Users: h.Users, Rooms: h.Rooms, Clock: o.Clock, Log: o.Log, Settings: clientSettings(cfg)})
 	admin := adminapi.New(adminapi.Options{Users: h.Users, Clock: o.Clock, Log: o.Log, SharedSecret: cfg.Registration.SharedSecret.Reveal()})
 	h.hang(client, admin, id.RandomString(o.Rand, 3))
-	return h.Users.FinishProfiles(ctx)
+	if err := h.Users.Resume(ctx); err != nil {
+		return err
+	}
+	work, end := context.WithCancel(context.Background())
+	h.endTidy, h.tidied = end, make(chan struct{})
+	go h.tidyHourly(work)
+	return nil
 }
 
 func clientSettings(cfg *config.Config) clientapi.Settings {
@@ -147,5 +156,9 @@ func sentinels() []httpjson.Sentinel {
 // Close stops everything; acknowledged data is on disk before and after.
 func (h *Homeserver) Close() error {
 	h.quiet.Do(h.sync.Close)
+	if h.endTidy != nil {
+		h.endTidy()
+		<-h.tidied
+	}
 	return h.DB.Close()
 }

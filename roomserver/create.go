@@ -140,13 +140,27 @@ func (s *Server) newRoom(ctx context.Context, rules *event.Rules, req CreateRequ
 	rm.chains = newChainCache(authchain.NewOverlay(authchain.Nothing{}))
 	b := s.begin(rm)
 	b.set.NewRoom = &storage.NewRoom{Version: string(rules.Version)}
-	ev, err := b.add(ctx, Draft{RoomID: rm.id, Sender: req.Creator, Type: "m.room.create", StateKey: new(string), Content: createContent(rules, req)})
+	ev, err := b.add(ctx, Draft{RoomID: rm.id, Sender: req.Creator, Type: "m.room.create", StateKey: new(string),
+		Content: createContent(rules, req), Timestamp: s.newTime()})
 	if err != nil {
 		return nil, asInvalidState(err)
 	}
 	rm.id = ev.Room()
 	b.set.RoomID = rm.id
 	return b, nil
+}
+
+// newTime is the time, in ms, and never the same twice: in room version 12 the
+// create event's hash is the room's id, and two rooms of one user made in the same
+// millisecond would be one.
+func (s *Server) newTime() int64 {
+	for {
+		last := s.lastCreate.Load()
+		now := max(s.now(), last+1)
+		if s.lastCreate.CompareAndSwap(last, now) {
+			return now
+		}
+	}
 }
 
 func createContent(rules *event.Rules, req CreateRequest) json.RawMessage {

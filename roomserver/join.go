@@ -19,6 +19,7 @@ type JoinOptions struct {
 	Servers          []string // servers to join through, when the room is not here
 	Reason           string
 	ThirdPartySigned json.RawMessage
+	Content          json.RawMessage // more keys of the member event; nil: none
 	Guest            bool
 }
 
@@ -52,7 +53,7 @@ func (s *Server) Join(ctx context.Context, user, roomOrAlias string, o JoinOptio
 		if err := b.guestMay(ctx, o); err != nil {
 			return err
 		}
-		c := memberContent{membership: "join", reason: o.Reason, name: name, avatar: avatar, thirdParty: o.ThirdPartySigned}
+		c := memberContent{extra: o.Content, membership: "join", reason: o.Reason, name: name, avatar: avatar, thirdParty: o.ThirdPartySigned}
 		if membership(me.ev) != "invite" {
 			if c.authorised, err = b.authoriser(ctx, user); err != nil {
 				return err

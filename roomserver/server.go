@@ -3,6 +3,7 @@ package roomserver
 import (
 	"context"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -49,6 +50,8 @@ type Server struct {
 	nodes  *statetrie.Cache
 	events *eventCache
 	rooms  roomCache
+
+	lastCreate atomic.Int64 // time of the newest room, in ms
 }
 
 // Bounds of what a server keeps in memory, in bytes and in rooms.

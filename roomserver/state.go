@@ -133,8 +133,8 @@ func (a *access) rootAt(tx *storage.ReadTx, at string) (statetrie.Root, error) {
 
 // Face is a joined member's name and picture, each nil when there is none.
 type Face struct {
-	DisplayName *string `json:"display_name,omitempty"`
-	AvatarURL   *string `json:"avatar_url,omitempty"`
+	DisplayName *string `json:"display_name"`
+	AvatarURL   *string `json:"avatar_url"`
 }
 
 // JoinedMembers are the users in the room. Only who is in it may ask.

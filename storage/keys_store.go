@@ -161,3 +161,15 @@ func (tx *Tx) DropKeySignatures(user, target string) error {
 	_, err := tx.exec(`DELETE FROM key_signatures WHERE user_id = $1 AND target = $2`, user, target)
 	return err
 }
+
+// DropDeviceSecrets removes a device's one-time and fallback keys, and the
+// signatures over its keys.
+func (tx *Tx) DropDeviceSecrets(user, device string) error {
+	for _, text := range []string{`DELETE FROM one_time_keys WHERE user_id = $1 AND device_id = $2`,
+		`DELETE FROM fallback_keys WHERE user_id = $1 AND device_id = $2`, `DELETE FROM key_signatures WHERE user_id = $1 AND target = $2`} {
+		if _, err := tx.exec(text, user, device); err != nil {
+			return err
+		}
+	}
+	return nil
+}

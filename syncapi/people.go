@@ -32,7 +32,7 @@ func (g *gathering) toDevice() error {
 
 // accountData adds the user's own settings that changed.
 func (g *gathering) accountData() error {
-	rows, err := g.tx.AccountDataSince(g.q.user, g.q.since, g.upto)
+	rows, err := g.a.users.AccountDataSince(g.tx, g.q.user, g.q.initial, g.q.since, g.upto)
 	if err != nil {
 		return err
 	}

@@ -69,8 +69,13 @@ func checkDeviceKeys(sess Session, raw json.RawMessage) (*deviceKeys, error) {
 			return nil, matrixerr.InvalidParam("device_keys has a key of another device")
 		}
 	}
+	if d.Signatures == nil {
+		return nil, matrixerr.BadJSON("device_keys has no signatures")
+	}
+	// Other devices judge the keys, and trust none without a good signature; one
+	// that is there and wrong is a fault that its owner should hear of.
 	ed := "ed25519:" + sess.Device
-	if !verify(raw, d.Keys[ed], d.Signatures[sess.User][ed]) {
+	if sig, ok := d.Signatures[sess.User][ed]; ok && !verify(raw, d.Keys[ed], sig) {
 		return nil, matrixerr.InvalidParam("device_keys is not signed by the device")
 	}
 	return d, nil
@@ -88,12 +93,10 @@ func storeDeviceKeys(tx *storage.Tx, sess Session, d *deviceKeys, raw json.RawMe
 		if samePart(old, raw) {
 			return nil // nothing new to tell anybody
 		}
-		var had deviceKeys
-		_ = json.Unmarshal(old, &had)
-		for keyID, key := range had.Keys {
-			if d.Keys[keyID] != key {
-				return matrixerr.InvalidParam("The keys of a device cannot be replaced; log in as a new device")
-			}
+		// A device with other keys is another device under an old name: what was
+		// signed with the old ones, or over them, is worth nothing.
+		if err := tx.DropDeviceSecrets(sess.User, sess.Device); err != nil {
+			return err
 		}
 	}
 	if err := tx.PutDeviceKey(sess.User, sess.Device, raw); err != nil {

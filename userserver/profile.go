@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"regexp"
-	"strings"
 
 	"github.com/chancery-im/chancery/internal/canonicaljson"
 	"github.com/chancery-im/chancery/internal/matrixerr"
@@ -108,9 +107,6 @@ func checkField(field string, value json.RawMessage) error {
 	if limit := map[string]int{"displayname": maxName, "avatar_url": maxAvatar, "m.tz": maxField}[field]; len(*text) > limit {
 		return matrixerr.New(400, "M_TOO_LARGE", field+" is too long")
 	}
-	if field == "avatar_url" && *text != "" && !strings.HasPrefix(*text, "mxc://") {
-		return matrixerr.InvalidParam("avatar_url must be an mxc URI")
-	}
 	return nil
 }
 
@@ -131,6 +127,3 @@ func (s *Server) showProfile(ctx context.Context, user string) error {
 	}
 	return s.write(ctx, func(tx *storage.Tx) error { return tx.ProfileUpdated(user, pos) })
 }
-
-// FinishProfiles is Resume.
-func (s *Server) FinishProfiles(ctx context.Context) error { return s.Resume(ctx) }

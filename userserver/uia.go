@@ -41,6 +41,9 @@ type AuthDict struct {
 	} `json:"identifier"`
 }
 
+// errOtherUser is no failed try: there is nothing to go on with.
+var errOtherUser = matrixerr.Forbidden("The authentication is for another user")
+
 var errNoSession = matrixerr.New(400, "M_UNKNOWN", "The authentication session is not known")
 
 // Interactive checks a request's authentication. It returns the registration token
@@ -57,7 +60,7 @@ func (s *Server) Interactive(ctx context.Context, a Ask) (token string, err erro
 	var failed *matrixerr.Error
 	if a.Auth != nil && a.Auth.Type != "" {
 		err := s.stage(ctx, a, &u)
-		if err != nil && !errors.As(err, &failed) {
+		if err == errOtherUser || err != nil && !errors.As(err, &failed) {
 			return "", err
 		}
 	}
@@ -119,7 +122,7 @@ func (s *Server) stage(ctx context.Context, a Ask, u *storage.UIA) error {
 			return matrixerr.Forbidden("Only user ids can be authenticated here")
 		}
 		if who != "" && who != a.User && s.UserID(who) != a.User {
-			return matrixerr.Forbidden("The authentication is for another user")
+			return errOtherUser
 		}
 		if err := s.CheckLogin(ctx, a.User, a.Auth.Password); err != nil {
 			return err

@@ -159,6 +159,8 @@ async function after(alice, bob, { room, hello, answer, slip }) {
     await second.client.startClient({ initialSyncLimit: 50 });
     await until("the second device syncs", () => second.client.isInitialSyncComplete());
     const crypto = second.client.getCrypto();
+    // The device learns its owner's public keys before it can take the private ones.
+    while (!(await crypto.userHasCrossSigningKeys(second.id, true))) await new Promise((next) => setTimeout(next, 50));
     await crypto.bootstrapCrossSigning({});
     await crypto.loadSessionBackupPrivateKeyFromSecretStorage();
     const restored = await crypto.restoreKeyBackup();
