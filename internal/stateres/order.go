@@ -1,10 +1,7 @@
 package stateres
 
 import (
-	"cmp"
 	"container/heap"
-	"slices"
-	"strings"
 
 	"github.com/chancery-im/chancery/internal/event"
 )
@@ -84,80 +81,4 @@ func (r *resolution) reverseTopological(set map[string]bool) ([]string, error) {
 		}
 	}
 	return out, nil
-}
-
-// mainline orders events by where their power levels leave the line of the
-// resolved ones ("Mainline ordering").
-func (r *resolution) mainline(ids []string) ([]string, error) {
-	line := map[string]int{}
-	at := r.partial(Key{Kind: "m.room.power_levels"})
-	for at != nil {
-		if _, twice := line[at.ID()]; twice {
-			break
-		}
-		line[at.ID()] = len(line)
-		var err error
-		if at, err = r.levelsOf(at); err != nil {
-			return nil, err
-		}
-	}
-	where := map[string]int{}
-	for _, id := range ids {
-		n, err := r.mainlinePosition(r.events[id], line, where)
-		if err != nil {
-			return nil, err
-		}
-		where[id] = n
-	}
-	slices.SortFunc(ids, func(a, b string) int {
-		if where[a] != where[b] {
-			return where[b] - where[a]
-		}
-		ea, eb := r.events[a], r.events[b]
-		if ea.Timestamp() != eb.Timestamp() {
-			return cmp.Compare(ea.Timestamp(), eb.Timestamp())
-		}
-		return strings.Compare(a, b)
-	})
-	return ids, r.err
-}
-
-// levelsOf is the power levels event among an event's auth events, or nil.
-func (r *resolution) levelsOf(e *event.Event) (*event.Event, error) {
-	if err := r.load(e.Auth()); err != nil {
-		return nil, err
-	}
-	for _, id := range e.Auth() {
-		if a := r.events[id]; a.Is("m.room.power_levels", "") {
-			return a, nil
-		}
-	}
-	return nil, nil
-}
-
-// mainlinePosition is the place in the line of the closest event of it; behind its
-// end when there is none. known holds places found before.
-func (r *resolution) mainlinePosition(e *event.Event, line, known map[string]int) (int, error) {
-	var path []string
-	n := len(line)
-	for at := e; at != nil; {
-		if i, ok := line[at.ID()]; ok {
-			n = i
-			break
-		}
-		if i, ok := known[at.ID()]; ok {
-			n = i
-			break
-		}
-		path = append(path, at.ID())
-		next, err := r.levelsOf(at)
-		if err != nil {
-			return 0, err
-		}
-		at = next
-	}
-	for _, id := range path {
-		known[id] = n
-	}
-	return n, nil
 }

@@ -1,7 +1,9 @@
 package stateres
 
 import (
+	"errors"
 	"maps"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/chancery-im/chancery/internal/event"
@@ -218,6 +220,23 @@ func TestHardening_F18_ARejectedEventNeverComesIntoTheState(t *testing.T) {
 	}
 }
 
+// F18: nor does it lend its power to an event that names it, where no state has an
+// entry to be judged by instead.
+func TestHardening_F18_ARejectedAuthEventLendsNothing(t *testing.T) {
+	for _, v := range v2s {
+		w, at := fork(t, v)
+		s := w.after[at]
+		made := w.on(s, "m.room.power_levels", "", alice, w.levels(map[string]int{dave: 100}), []string{at})
+		w.rejected[made.ID()] = true
+		believed := maps.Clone(s)
+		believed[levelsKey] = made.ID()
+		honest := w.state("m.room.topic", "", charlie, `{"topic":"honest"}`, at)
+		later := w.build(believed, "m.room.topic", "", dave, `{"topic":"mine"}`, []string{at})
+		w.keep(later, s)
+		w.is(w.merged(later, honest), topicKey, honest)
+	}
+}
+
 // Problem A of MSC4297: both sides know of the newer join rules and that alice, who
 // made them, has left; one believes the older rules. Begun from what both agree on,
 // none of alice's rules is allowed, and the room has none.
@@ -278,8 +297,117 @@ func TestAMissingEventIsAnErrorAndNoState(t *testing.T) {
 	}
 }
 
+// A room's old power levels are not read for what is new.
+func TestALongHistoryOfPowerLevelsIsNotReadToItsBeginning(t *testing.T) {
+	for _, v := range v2s {
+		w, _ := fork(t, v)
+		for i := range 300 {
+			w.state("m.room.power_levels", "", alice, w.levels(map[string]int{bob: 50, charlie: 50, dave: i % 50}))
+		}
+		at := w.tip()
+		one := w.state("m.room.topic", "", bob, `{"topic":"1"}`, at)
+		w.state("m.room.power_levels", "", alice, w.levels(map[string]int{bob: 50, charlie: 50}), at)
+		two := w.state("m.room.topic", "", charlie, `{"topic":"2"}`)
+		w.asked = 0
+		w.is(w.merged(one, two), topicKey, two)
+		if w.asked > 20 {
+			t.Errorf("v%s: %d questions", v, w.asked)
+		}
+	}
+}
+
 // lacking is a store whose index still works where events are gone.
 type lacking struct{ memory }
 
-func (l *lacking) AuthChainDifference([][]string) ([]string, error)  { return nil, nil }
+func (l *lacking) AuthChainDifference([][]string) ([]string, error) { return nil, nil }
+
 func (l *lacking) ConflictedSubgraph(ids []string) ([]string, error) { return ids, nil }
+
+var errDisk = errors.New("the disk is gone")
+
+// failing is a store that fails at its nth question.
+type failing struct {
+	memory
+	left int
+}
+
+func (f *failing) fail() error {
+	if f.left--; f.left < 0 {
+		return errDisk
+	}
+	return nil
+}
+
+func (f *failing) Events(ids []string) (map[string]*event.Event, error) {
+	if err := f.fail(); err != nil {
+		return nil, err
+	}
+	return f.memory.Events(ids)
+}
+
+func (f *failing) Unconflicted(k Key) (string, bool, error) {
+	if err := f.fail(); err != nil {
+		return "", false, err
+	}
+	return f.memory.Unconflicted(k)
+}
+
+func (f *failing) AuthChainDifference(sets [][]string) ([]string, error) {
+	if err := f.fail(); err != nil {
+		return nil, err
+	}
+	return f.memory.AuthChainDifference(sets)
+}
+
+func (f *failing) ConflictedSubgraph(ids []string) ([]string, error) {
+	if err := f.fail(); err != nil {
+		return nil, err
+	}
+	return f.memory.ConflictedSubgraph(ids)
+}
+
+// Whatever question a store fails at, there is an error and no state: a state that
+// was resolved on half of the room is another room.
+func TestAStoreThatFailsAtAnyQuestionLeavesNoState(t *testing.T) {
+	for _, v := range algorithms {
+		for seed := range uint64(6) {
+			w := history(t, v, seed, 40, true)
+			sets := w.some(rand.New(rand.NewPCG(seed, 5)))
+			want := w.resolve(sets...)
+			agreed, differ := split(sets)
+			for n := 0; ; n++ {
+				got, err := Resolve(w.rules, differ, &failing{memory{w, agreed}, n})
+				if err == nil {
+					out := maps.Clone(agreed)
+					if maps.Copy(out, got); !maps.Equal(out, want) {
+						t.Errorf("v%s seed %d: after %d questions another state", v, seed, n)
+					}
+					break
+				}
+				if !errors.Is(err, errDisk) || got != nil {
+					t.Fatalf("v%s seed %d: %v, %v", v, seed, got, err)
+				}
+			}
+		}
+	}
+}
+
+// Power levels that cannot be read give nobody any, and allow nothing.
+func TestUnreadablePowerLevelsAreNobodys(t *testing.T) {
+	for _, v := range algorithms {
+		w, at := fork(t, v)
+		before := w.after[at][topicKey]
+		w.state("m.room.power_levels", "", alice, `{"ban":"fifty"}`)
+		broken := w.tip()
+		one := w.member(alice, bob, "ban", broken)
+		two := w.state("m.room.topic", "", charlie, `{"topic":"2"}`, broken)
+		got := w.merged(one, two)
+		if v == "1" {
+			w.is(got, topicKey, w.events[before]) // the oldest stands where none is allowed
+			continue
+		}
+		if got[topicKey] == two.ID() || got[memberKey(bob)] == one.ID() {
+			t.Errorf("v%s: allowed", v)
+		}
+	}
+}
