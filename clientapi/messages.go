@@ -38,9 +38,7 @@ func (a *API) page(r *http.Request, c caller) (any, error) {
 	switch q.Get("dir") {
 	case "b":
 		req.Backwards = true
-	case "f":
-	case "":
-		return nil, matrixerr.MissingParam("dir is b or f")
+	case "f", "": // required, but clients of before version 1.3 left it out
 	default:
 		return nil, matrixerr.InvalidParam("dir is b or f")
 	}

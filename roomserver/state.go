@@ -114,7 +114,7 @@ func (a *access) rootAt(tx *storage.ReadTx, at string) (statetrie.Root, error) {
 	if err != nil {
 		return 0, err
 	}
-	if !t.IsPage() {
+	if !t.IsPage() || t.Pos > 0 {
 		if t.Pos >= a.row.LastPos || a.until > 0 && t.Pos >= a.until {
 			return now, nil
 		}

@@ -64,8 +64,8 @@ func (g *gathering) end(r storage.SyncRoom) int64 {
 func (g *gathering) timeline(b *block, r storage.SyncRoom, fresh bool) (int64, error) {
 	f := g.q.filter.Room.Timeline
 	limit := defaultTimeline
-	if f.Limit > 0 {
-		limit = min(f.Limit, maxTimeline)
+	if f.Limit != nil {
+		limit = min(*f.Limit, maxTimeline)
 	}
 	at := storage.Edge{Topo: math.MaxInt64, NID: math.MaxInt64}
 	var start int64
@@ -79,6 +79,9 @@ func (g *gathering) timeline(b *block, r storage.SyncRoom, fresh bool) (int64, e
 		rows, err := g.tx.Timeline(r.Room.NID, at, nil, true, want, g.end(r))
 		if err != nil {
 			return 0, err
+		}
+		if scanned == 0 && len(rows) > 0 {
+			at = storage.Edge{Topo: rows[0].Topo, NID: rows[0].NID + 1}
 		}
 		rows, reached := g.untilSince(rows, fresh)
 		scanned += len(rows)
@@ -98,7 +101,7 @@ func (g *gathering) timeline(b *block, r storage.SyncRoom, fresh bool) (int64, e
 		b.limited = !b.events[0].Is("m.room.create", "")
 	}
 	b.timeline.Limited = b.limited
-	b.timeline.PrevBatch = token.Page(at.Topo, at.NID)
+	b.timeline.PrevBatch = token.PageAt(at.Topo, at.NID, g.end(r))
 	return start, nil
 }
 
@@ -130,7 +133,7 @@ func (g *gathering) prepend(b *block, r storage.SyncRoom, rows []storage.StoredE
 	var take []roomserver.Visible
 	for _, st := range rows {
 		v, ok := seen[st.NID]
-		ok = ok && g.q.filter.Room.Timeline.Match(v.Event)
+		ok = ok && g.q.filter.Room.Timeline.Match(v.Event) && !g.unheard(v)
 		if ok && len(b.events)+len(take) >= limit {
 			b.events = append(reversed(take), b.events...)
 			return true, nil

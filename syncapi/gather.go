@@ -20,6 +20,7 @@ type gathering struct {
 	// came and went are the rooms that the user joined or left since the token.
 	came, went []storage.SyncRoom
 	rooms      []string // joined rooms
+	ignored    map[string]bool
 }
 
 // gather reads everything new for the user, in one snapshot, and the rooms that
@@ -43,7 +44,7 @@ func (g *gathering) all() (err error) {
 	}
 	g.ans.NextBatch = token.Sync(g.upto, g.a.epoch, 0)
 	g.ans.pos = g.upto
-	for _, step := range []func() error{g.allRooms, g.accountData, g.deviceLists, g.keyCounts} {
+	for _, step := range []func() error{g.ignoredUsers, g.allRooms, g.accountData, g.deviceLists, g.keyCounts} {
 		if err = step(); err != nil {
 			return err
 		}

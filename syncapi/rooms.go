@@ -43,7 +43,9 @@ func (g *gathering) room(lists *roomLists, r storage.SyncRoom) error {
 		}
 		return g.stripped(lists, r)
 	case "leave", "ban":
-		if changed && !r.Forgotten {
+		// A room that was forgotten is no more; that it was left is news all
+		// the same to a client that still shows it.
+		if changed && !(r.Forgotten && g.q.initial) {
 			return g.left(lists, r)
 		}
 	}
@@ -100,6 +102,9 @@ func (g *gathering) stripped(lists *roomLists, r storage.SyncRoom) error {
 	var events []json.RawMessage
 	if err := json.Unmarshal(raw, &events); err != nil {
 		return err
+	}
+	if r.Membership == "invite" && g.inviterIgnored(events) {
+		return nil
 	}
 	if r.Membership == "invite" {
 		if lists.Invite == nil {

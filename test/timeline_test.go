@@ -180,3 +180,46 @@ func TestLazyMembersAreThoseWhoSpeak(t *testing.T) {
 		s.is("members in the state: the speaker and oneself", members, 2)
 	})
 }
+
+func TestAnEmptyTimelineTellsEverythingInItsState(t *testing.T) {
+	each(t, func(s *server) {
+		alice := s.registers("alice")
+		room := alice.creates(map[string]any{"name": "Hall"})
+		got := alice.syncs("filter", `{"room":{"timeline":{"limit":0}}}`).Rooms.Join[room]
+		s.is("events", len(got.Timeline.Events), 0)
+		if len(got.State.Events) < 6 {
+			t.Errorf("state: %+v", got.State.Events)
+		}
+	})
+}
+
+func TestTheMembersAtATokenAreThoseOfThen(t *testing.T) {
+	each(t, func(s *server) {
+		alice, bob := s.registers("alice"), s.registers("bob")
+		room := alice.creates(map[string]any{"preset": "public_chat"})
+		at := alice.syncs().Rooms.Join[room].Timeline.Prev
+		bob.joins(room)
+		var out struct{ Chunk []event }
+		alice.call("GET", "/rooms/"+room+"/members?at="+at, nil).ok(&out)
+		s.is("members then", len(out.Chunk), 1)
+		alice.call("GET", "/rooms/"+room+"/members", nil).ok(&out)
+		s.is("members now", len(out.Chunk), 2)
+	})
+}
+
+func TestAnIgnoredUserIsNotHeard(t *testing.T) {
+	each(t, func(s *server) {
+		alice, bob := s.registers("alice"), s.registers("bob")
+		room := alice.creates(map[string]any{"preset": "public_chat"})
+		bob.joins(room)
+		alice.call("PUT", "/user/"+alice.id+"/account_data/m.ignored_user_list", map[string]any{"ignored_users": map[string]any{bob.id: map[string]any{}}}).ok(nil)
+		alice.syncs()
+		bob.says(room, "can you hear me?")
+		bob.sets(room, "m.room.member", bob.id, map[string]string{"membership": "join", "displayname": "Bob"}).ok(nil)
+		bob.creates(map[string]any{"invite": []string{alice.id}})
+		got := alice.syncs()
+		s.is("messages", texts(got.Rooms.Join[room].Timeline.Events), "")
+		s.is("state events", len(got.Rooms.Join[room].Timeline.Events), 1)
+		s.is("invites", len(got.Rooms.Invite), 0)
+	})
+}

@@ -19,7 +19,7 @@ import (
 // Events is an EventFilter. Absent lists let everything through; empty ones of
 // what is wanted let nothing.
 type Events struct {
-	Limit      int       `json:"limit"`
+	Limit      *int      `json:"limit"`
 	Types      *[]string `json:"types"`
 	NotTypes   []string  `json:"not_types"`
 	Senders    *[]string `json:"senders"`
@@ -87,7 +87,7 @@ func ParseRoomEvents(raw string) (*RoomEvents, error) {
 }
 
 func (r *RoomEvents) check() error {
-	if r.Limit < 0 {
+	if r.Limit != nil && *r.Limit < 0 {
 		return matrixerr.InvalidParam("limit must not be negative")
 	}
 	if err := checkIDs(r.Senders, r.NotSenders, id.IsUser); err != nil {

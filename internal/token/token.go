@@ -15,8 +15,8 @@ import (
 // Token is a position that came from a client.
 type Token struct {
 	page bool
-	// Pos is the stream position of a sync token. Epoch and N are of what is not
-	// stored change by change.
+	// Pos is the stream position of a sync token, and of a page token that a sync
+	// gave; 0 of another. Epoch and N are of what is not stored change by change.
 	Pos, Epoch, N int64
 	// Topo and NID are the key of the event behind the gap.
 	Topo, NID int64
@@ -35,6 +35,10 @@ func Page(topo, nid int64) string { return "t1_" + itoa(topo) + "_" + itoa(nid) 
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
+// PageAt writes a page token that also tells the stream position at which it was
+// given: what a client that pages on from a sync knows of the room.
+func PageAt(topo, nid, pos int64) string { return Page(topo, nid) + "_" + itoa(pos) }
+
 // Parse reads either kind. What is neither is M_INVALID_PARAM.
 func Parse(s string) (Token, error) {
 	kind, rest, _ := strings.Cut(s, "_")
@@ -47,7 +51,8 @@ func Parse(s string) (Token, error) {
 		ok = ok && dot && number(a, &t.Pos) && number(e, &t.Epoch) && number(n, &t.N)
 	case "t1":
 		t.page = true
-		ok = ok && number(a, &t.Topo) && number(b, &t.NID)
+		nid, pos, more := strings.Cut(b, "_")
+		ok = ok && number(a, &t.Topo) && number(nid, &t.NID) && (!more || number(pos, &t.Pos) && t.Pos > 0)
 	default:
 		ok = false
 	}

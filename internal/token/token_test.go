@@ -19,7 +19,7 @@ func TestTokensComeBackAsTheyWent(t *testing.T) {
 }
 
 func TestWhatIsNoTokenIsRefused(t *testing.T) {
-	for _, s := range []string{"", "s1", "s1_", "s1_5", "s1_5_6", "s1_5_6.", "s1_-5_6.7", "s1_05_6.7", "s1_5_6.7.8", "t1_5", "t1_5_", "t1_5_6_7", "t1_x_6", "s2_5_6.7", "t1_99999999999999999999_1", "s5_6"} {
+	for _, s := range []string{"", "s1", "s1_", "s1_5", "s1_5_6", "s1_5_6.", "s1_-5_6.7", "s1_05_6.7", "s1_5_6.7.8", "t1_5", "t1_5_", "t1_5_6_7_8", "t1_5_6_0", "t1_5_6_", "t1_x_6", "s2_5_6.7", "t1_99999999999999999999_1", "s5_6"} {
 		if got, err := token.Parse(s); !matrixerr.Is(err, "M_INVALID_PARAM") {
 			t.Errorf("%q: %+v, %v", s, got, err)
 		}
@@ -35,7 +35,10 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		again := token.Sync(tok.Pos, tok.Epoch, tok.N)
-		if tok.IsPage() {
+		switch {
+		case tok.IsPage() && tok.Pos > 0:
+			again = token.PageAt(tok.Topo, tok.NID, tok.Pos)
+		case tok.IsPage():
 			again = token.Page(tok.Topo, tok.NID)
 		}
 		if again != s {
