@@ -19,9 +19,10 @@ type Key struct {
 	Private ed25519.PrivateKey
 }
 
-// Signer signs in this server's name, and only through its five doors, each of
-// which takes a type that only its checker makes: SignOwn, SignInvite, SignJoin,
-// SignNotary, SignRequest.
+// Signer signs in this server's name, and only through doors that take a type which
+// only its checker makes. There is one: SignOwn, for events of ours. What federation
+// will ask for (invites, restricted joins, keys, requests) gets a door each, and
+// never a method that signs any JSON.
 type Signer struct {
 	server string
 	key    Key
