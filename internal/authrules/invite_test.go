@@ -36,6 +36,8 @@ var inviteVectors = []vector{
 	yes("5.4.1.8", "signed by the one key", taken{keys: `{"public_key":"` + thirdPublic + `"}`}.event).unlike("it reads the list only"),
 	yes("5.4.1.8", "signed by a key of the list", taken{keys: `{"public_keys":[{"public_key":"` + otherPublic + `"},{"public_key":"` + thirdPublic + `"}]}`}.event),
 	yes("5.4.1.8", "signed by the list's key beside another", taken{keys: `{"public_key":"` + otherPublic + `","public_keys":[{"public_key":"` + thirdPublic + `"}]}`}.event),
+	yes("5.4.1.8", "signed, with something that is never signed", taken{signature: "unsigned"}.event).unlike("it verifies what it has read of it"),
+	no("5.4.1.8", "signed by another algorithm's name", taken{signature: "rsa"}.event),
 	no("5.4.1.8", "signed by nobody", taken{signature: "none"}.event),
 	no("5.4.1.8", "signed by another key", taken{keys: `{"public_key":"` + otherPublic + `"}`}.event),
 	no("5.4.1.8", "signed, and changed since", taken{signature: "stale"}.event),
@@ -76,7 +78,7 @@ type taken struct {
 	third     string // third_party_invite, else of signed
 	beside    string
 	signed    string // without signatures, canonical
-	signature string // "none", "stale", or good
+	signature string // "none", "stale", "unsigned", "rsa", or good
 	keys      string // the invite's content
 	stage     func(r *rig)
 }
@@ -107,8 +109,15 @@ func (c taken) sign() string {
 		message = `{"mxid":"` + dan + `","token":"old"}`
 	}
 	sigs := `{}`
+	algorithm := "ed25519"
+	if c.signature == "rsa" {
+		algorithm = "rsa"
+	}
 	if c.signature != "none" {
-		sigs = `{"id.test":{"ed25519:0":"` + base64.RawStdEncoding.EncodeToString(ed25519.Sign(thirdKey, []byte(message))) + `"}}`
+		sigs = `{"id.test":{"` + algorithm + `:0":"` + base64.RawStdEncoding.EncodeToString(ed25519.Sign(thirdKey, []byte(message))) + `"}}`
+	}
+	if c.signature == "unsigned" {
+		sigs += `,"unsigned":{"x":1}`
 	}
 	return c.signed[:len(c.signed)-1] + `,"signatures":` + sigs + `}`
 }

@@ -176,6 +176,37 @@ func TestPowerLevelsAreReadAsTheRoomVersionWritesThem(t *testing.T) {
 	}
 }
 
+func TestWhatIsNoPowerLevelIsRefusedAsSuch(t *testing.T) {
+	for _, c := range []struct {
+		value    string
+		from, to int
+	}{
+		{`1e999`, 1, 0}, {`-1e999`, 1, 0}, {`1.5`, 6, 0}, {`1e2`, 6, 0}, {`99999999999999999999`, 6, 0}, {`"50"`, 10, 0}, {`"5 0"`, 1, 9}, {`""`, 1, 9},
+		{`"1_0"`, 1, 9}, {`"0x1"`, 1, 9}, {`"1.0"`, 1, 9}, {`"+-1"`, 1, 9}, {`true`, 1, 0}, {`null`, 1, 0}, {`{}`, 1, 0}, {`[]`, 1, 0},
+	} {
+		for _, v := range versionsFrom(c.from, c.to) {
+			r := newRig(t, v)
+			for _, where := range []string{`"ban":%s`, `"users":{"@bob:b.test":%s}`, `"events":{"m.a":%s}`} {
+				e := r.loaded(`{"content":{` + fmt.Sprintf(where, c.value) + `},"sender":"@ann:a.test","state_key":"","type":"m.room.power_levels"}`)
+				if _, err := ParsePowerLevels(e, r.create); err == nil {
+					t.Errorf("v%s: "+where+" is read", v, c.value)
+				}
+			}
+		}
+	}
+}
+
+// Levels that cannot be read, which no rule lets into a room, close it.
+func TestUnreadablePowerLevelsInTheStateAllowNothing(t *testing.T) {
+	for _, v := range versionsFrom(1, 0) {
+		r := newRig(t, v)
+		r.levels(`{"ban":"fifty"}`)
+		if Check(r.message(alice), r.state, nil) == nil || Check(r.membership(bob, bob, "leave"), r.state, nil) == nil {
+			t.Errorf("v%s: allowed", v)
+		}
+	}
+}
+
 func TestPowerLevelsAnswerForEverybodyAndEverything(t *testing.T) {
 	for _, v := range versionsFrom(1, 0) {
 		r := newRig(t, v)

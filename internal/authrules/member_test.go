@@ -75,6 +75,8 @@ var memberVectors = []vector{
 		r.put("m.room.join_rules", "", alice, `{"join_rule":["public"]}`)
 		return r.membership(dan, dan, "join")
 	}),
+	yes("5.3.4", "who is invited joins by rules that say nothing", by(dan, dan, "join", was(dan, "invite"), sayNothing)),
+	no("5.3.4", "a stranger joins by rules that say nothing", by(dan, dan, "join", sayNothing)),
 	yes("5.3.7", "an unknown rule beside a known one", func(r *rig) *event.Event {
 		r.put("m.room.join_rules", "", alice, `{"JOIN_RULE":"x","join_rule":"public"}`)
 		return r.membership(dan, dan, "join")
@@ -154,6 +156,8 @@ var memberVectors = []vector{
 	no("5.8", "a membership of another case", by(bob, bob, "Join")),
 	no("5.8", "knocking before version 7", by(dan, dan, "knock", joinable("knock"))).in(1, 6),
 }
+
+func sayNothing(r *rig) { r.put("m.room.join_rules", "", alice, `{}`) }
 
 // creatorJoins is a join right after the create event.
 func creatorJoins(sender, target string) func(r *rig) *event.Event {
