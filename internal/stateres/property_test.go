@@ -161,6 +161,9 @@ func TestHowOftenTheOtherReadingsOfTheTextMatter(t *testing.T) {
 		}
 	})
 	for _, v := range algorithms[1:] {
+		if 20*own[v] > n[v] || 20*through[v] > n[v] {
+			t.Errorf("v%s: more than one in twenty differs", v)
+		}
 		t.Logf("v%s: of %d, %d differ without own events in the chains, %d with chains through others", v, n[v], own[v], through[v])
 	}
 }
