@@ -9,6 +9,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/chancery-im/chancery/internal/event"
+	"github.com/chancery-im/chancery/internal/notify"
 	"github.com/chancery-im/chancery/internal/policy"
 	"github.com/chancery-im/chancery/internal/statetrie"
 	"github.com/chancery-im/chancery/storage"
@@ -32,6 +33,8 @@ type Options struct {
 	Log            *logrus.Entry
 	DefaultVersion event.Version
 	Profiles       Profiles
+	// Bell is rung for what is not stored: who types.
+	Bell *notify.Bell
 }
 
 // Server is the room core. It is safe for concurrent use.
@@ -50,6 +53,9 @@ type Server struct {
 	nodes  *statetrie.Cache
 	events *eventCache
 	rooms  roomCache
+
+	bell   *notify.Bell
+	typing typing
 
 	lastCreate atomic.Int64 // time of the newest room, in ms
 }
@@ -76,6 +82,8 @@ func New(o Options) *Server {
 		nodes:  statetrie.NewCache(nodeCacheBytes),
 		events: newEventCache(eventCacheBytes),
 		rooms:  roomCache{rooms: map[string]*room{}},
+		bell:   o.Bell,
+		typing: typing{rooms: map[string]*typists{}},
 	}
 }
 

@@ -14,7 +14,8 @@ type answer struct {
 	Fallback    []string       `json:"device_unused_fallback_key_types"`
 	Presence    *eventList     `json:"presence,omitempty"`
 
-	pos int64 // the position that the answer is true at
+	typed int64 // changes of typing that it knows
+	pos   int64 // the position that the answer is true at
 }
 
 type eventList struct {

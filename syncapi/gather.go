@@ -15,12 +15,15 @@ type gathering struct {
 	ctx  context.Context
 	tx   *storage.ReadTx
 	upto int64
-	now  int64
-	ans  *answer
+	// typed is how often somebody's typing had changed when the answer was begun.
+	typed int64
+	now   int64
+	ans   *answer
 	// came and went are the rooms that the user joined or left since the token.
 	came, went []storage.SyncRoom
 	rooms      []string // joined rooms
 	ignored    map[string]bool
+	receipts   map[int64][]storage.Receipt // by room
 }
 
 // gather reads everything new for the user, in one snapshot, and the rooms that
@@ -35,6 +38,8 @@ func (a *API) gather(ctx context.Context, q *request) (*answer, []string, error)
 }
 
 func (g *gathering) all() (err error) {
+	// Before the rooms are read: what changes meanwhile is the next answer's.
+	g.typed = g.a.rooms.TypingCount()
 	if g.upto, err = g.tx.Position(); err != nil {
 		return err
 	}
@@ -42,9 +47,9 @@ func (g *gathering) all() (err error) {
 	if err = g.toDevice(); err != nil {
 		return err
 	}
-	g.ans.NextBatch = token.Sync(g.upto, g.a.epoch, 0)
-	g.ans.pos = g.upto
-	for _, step := range []func() error{g.ignoredUsers, g.allRooms, g.accountData, g.deviceLists, g.keyCounts} {
+	g.ans.NextBatch = token.Sync(g.upto, g.a.epoch, g.typed)
+	g.ans.pos, g.ans.typed = g.upto, g.typed
+	for _, step := range []func() error{g.ignoredUsers, g.readReceipts, g.allRooms, g.accountData, g.deviceLists, g.keyCounts} {
 		if err = step(); err != nil {
 			return err
 		}

@@ -66,11 +66,15 @@ func (g *gathering) joined(lists *roomLists, r storage.SyncRoom) error {
 	if err != nil {
 		return err
 	}
+	ephemeral, err := g.ephemeral(r, fresh || g.q.full)
+	if err != nil {
+		return err
+	}
 	moved := r.Room.LastPos > g.q.since || fresh || g.q.full
-	if !moved && len(data) == 0 {
+	if !moved && len(data)+len(ephemeral) == 0 {
 		return nil
 	}
-	out := &joinedRoom{AccountData: list(data)}
+	out := &joinedRoom{AccountData: list(data), Ephemeral: list(ephemeral)}
 	if moved {
 		b, err := g.block(r, fresh)
 		if err != nil {
@@ -80,7 +84,7 @@ func (g *gathering) joined(lists *roomLists, r storage.SyncRoom) error {
 		if out.Summary, err = g.summary(r, b); err != nil {
 			return err
 		}
-		if b.empty() && len(data) == 0 && !fresh && !g.q.full {
+		if b.empty() && len(data)+len(ephemeral) == 0 && !fresh && !g.q.full {
 			return nil
 		}
 	}

@@ -21,6 +21,7 @@ type request struct {
 	user, device string
 	guest        bool
 	since        int64 // position; 0: initial
+	typed        int64 // changes of typing that the client knows
 	initial      bool
 	full         bool
 	stateAfter   bool
@@ -77,7 +78,7 @@ func (a *API) serveSync(r *http.Request) (any, error) {
 // committed in between shows in the position.
 func (a *API) missed(ctx context.Context, ans *answer) (bool, error) {
 	now, err := a.db.Position(ctx)
-	return now > ans.pos, err
+	return now > ans.pos || a.rooms.TypingCount() > ans.typed, err
 }
 
 func (a *API) parse(r *http.Request) (*request, error) {
@@ -105,6 +106,10 @@ func (a *API) parse(r *http.Request) (*request, error) {
 		return nil, matrixerr.InvalidParam("since is not a token of /sync")
 	}
 	q.since = t.Pos
+	if t.Epoch == a.epoch {
+		// Of another run, a count means nothing: everything is told again.
+		q.typed = t.N
+	}
 	return q, nil
 }
 

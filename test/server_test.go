@@ -283,8 +283,9 @@ type syncRoom struct {
 		Limited bool
 		Prev    string `json:"prev_batch"`
 	}
-	Account struct{ Events []event } `json:"account_data"`
-	Summary struct {
+	Ephemeral struct{ Events []event }
+	Account   struct{ Events []event } `json:"account_data"`
+	Summary   struct {
 		Joined  *int     `json:"m.joined_member_count"`
 		Invited *int     `json:"m.invited_member_count"`
 		Heroes  []string `json:"m.heroes"`
@@ -305,6 +306,16 @@ func (p *person) syncs(query ...string) syncAnswer {
 	p.call("GET", "/sync?"+q.Encode(), nil).ok(&out)
 	p.since = out.Next
 	return out
+}
+
+// ephemeral is the content of an event of that type in a room, "" when there is none.
+func (a syncAnswer) ephemeral(room, kind string) string {
+	for _, e := range a.Rooms.Join[room].Ephemeral.Events {
+		if e.Type == kind {
+			return string(e.Content)
+		}
+	}
+	return ""
 }
 
 // is compares what a story ends with.

@@ -223,3 +223,33 @@ func TestAnIgnoredUserIsNotHeard(t *testing.T) {
 		s.is("invites", len(got.Rooms.Invite), 0)
 	})
 }
+
+func TestTypingAndReceiptsReachTheRoom(t *testing.T) {
+	each(t, func(s *server) {
+		alice, bob := s.registers("alice"), s.registers("bob")
+		room := alice.creates(map[string]any{"preset": "public_chat"})
+		bob.joins(room)
+		last := alice.says(room, "hello")
+		alice.syncs()
+		bob.call("PUT", "/rooms/"+room+"/typing/"+bob.id, map[string]any{"typing": true, "timeout": 60000}).ok(nil)
+		bob.call("PUT", "/rooms/"+room+"/typing/"+alice.id, map[string]any{"typing": true}).refused(403, "M_FORBIDDEN")
+		s.is("who types", alice.syncs("timeout", "30000").ephemeral(room, "m.typing"), `{"user_ids":["`+bob.id+`"]}`)
+		s.is("nothing new", alice.syncs().ephemeral(room, "m.typing"), "")
+		bob.call("PUT", "/rooms/"+room+"/typing/"+bob.id, map[string]any{"typing": false}).ok(nil)
+		s.is("who types then", alice.syncs("timeout", "30000").ephemeral(room, "m.typing"), `{"user_ids":[]}`)
+		bob.call("POST", "/rooms/"+room+"/receipt/m.read/"+last, map[string]any{}).ok(nil)
+		if got := alice.syncs("timeout", "30000").ephemeral(room, "m.receipt"); !strings.Contains(got, last) || !strings.Contains(got, bob.id) {
+			t.Errorf("the receipt: %s", got)
+		}
+		bob.call("POST", "/rooms/"+room+"/receipt/m.read.private/"+last, map[string]any{"thread_id": "main"}).ok(nil)
+		s.is("a private receipt for others", alice.syncs().ephemeral(room, "m.receipt"), "")
+		if got := bob.syncs().ephemeral(room, "m.receipt"); !strings.Contains(got, "m.read.private") || !strings.Contains(got, `"thread_id":"main"`) {
+			t.Errorf("bob's own: %s", got)
+		}
+		bob.call("POST", "/rooms/"+room+"/receipt/m.read/$nothing", map[string]any{}).refused(404, "M_NOT_FOUND")
+		bob.call("POST", "/rooms/"+room+"/receipt/m.other/"+last, map[string]any{}).refused(400, "M_INVALID_PARAM")
+		bob.call("POST", "/rooms/"+room+"/read_markers", map[string]any{"m.fully_read": last, "m.read": last}).ok(nil)
+		data := bob.syncs().Rooms.Join[room].Account.Events
+		s.is("the marker", len(data), 1)
+	})
+}

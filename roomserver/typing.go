@@ -1,0 +1,95 @@
+package roomserver
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/chancery-im/chancery/internal/notify"
+)
+
+// maxTyping is the longest that somebody types without saying so again.
+const maxTyping = 2 * time.Minute
+
+// typing is who types where. It is not stored: after a restart nobody types, and a
+// client's token tells that it was of another run.
+type typing struct {
+	mu    sync.Mutex
+	count int64 // of changes in this run
+	rooms map[string]*typists
+}
+
+// typists are the people who type in a room.
+type typists struct {
+	changed int64 // the count at the last change
+	until   map[string]*time.Timer
+}
+
+// SetTyping notes that a member types, for so long, or no longer.
+func (s *Server) SetTyping(ctx context.Context, user, room string, on bool, d time.Duration) error {
+	if err := s.CheckMember(ctx, user, room); err != nil {
+		return err
+	}
+	t := &s.typing
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r := t.rooms[room]
+	if r == nil {
+		r = &typists{until: map[string]*time.Timer{}}
+		t.rooms[room] = r
+	}
+	old := r.until[user]
+	if old != nil {
+		old.Stop()
+		delete(r.until, user)
+	}
+	if on {
+		r.until[user] = time.AfterFunc(min(d, maxTyping), func() { s.typingEnds(user, room) })
+	}
+	if on != (old != nil) {
+		s.typingChanged(r, room)
+	}
+	return nil
+}
+
+func (s *Server) typingEnds(user, room string) {
+	s.typing.mu.Lock()
+	defer s.typing.mu.Unlock()
+	if r := s.typing.rooms[room]; r != nil && r.until[user] != nil {
+		delete(r.until, user)
+		s.typingChanged(r, room)
+	}
+}
+
+// typingChanged runs under the lock. The bell's listeners do not block.
+func (s *Server) typingChanged(r *typists, room string) {
+	s.typing.count++
+	r.changed = s.typing.count
+	if s.bell != nil {
+		s.bell.Ring(notify.Ring{Rooms: []string{room}})
+	}
+}
+
+// TypingCount is the number of changes in this run.
+func (s *Server) TypingCount() int64 {
+	s.typing.mu.Lock()
+	defer s.typing.mu.Unlock()
+	return s.typing.count
+}
+
+// Typing tells who types in a room, when that changed after a count.
+func (s *Server) Typing(room string, after int64) (users []string, changed bool) {
+	s.typing.mu.Lock()
+	defer s.typing.mu.Unlock()
+	r := s.typing.rooms[room]
+	if r == nil || r.changed <= after {
+		return nil, false
+	}
+	users = []string{}
+	for u := range r.until {
+		users = append(users, u)
+	}
+	slices.Sort(users)
+	return users, true
+}

@@ -1,0 +1,43 @@
+package storage
+
+// Receipt says how far a user has read.
+type Receipt struct {
+	RoomNID int64
+	User    string
+	Type    string // m.read or m.read.private
+	Thread  string // "": all of the room; "main", or the id of a thread's root
+	EventID string
+	TS      int64 // ms since the epoch
+}
+
+// PutReceipt moves a user's receipt and wakes who is in the room; a private one
+// wakes its user only.
+func (tx *Tx) PutReceipt(r Receipt, roomID string) error {
+	_, err := tx.exec(`INSERT INTO receipts (room_nid, user_id, type, thread_id, event_id, ts, pos) VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (room_nid, user_id, type, thread_id) DO UPDATE SET event_id = excluded.event_id, ts = excluded.ts, pos = excluded.pos`,
+		r.RoomNID, r.User, r.Type, r.Thread, r.EventID, r.TS, tx.NextPos())
+	if r.Type == "m.read" {
+		tx.RingRoom(roomID)
+	} else {
+		tx.RingUser(r.User)
+	}
+	return err
+}
+
+func scanReceipt(s scanner) (r Receipt, err error) {
+	return r, s.Scan(&r.RoomNID, &r.User, &r.Type, &r.Thread, &r.EventID, &r.TS)
+}
+
+const receiptColumns = `SELECT r.room_nid, r.user_id, r.type, r.thread_id, r.event_id, r.ts FROM receipts r `
+
+// ReceiptsSince are the receipts that moved between two positions in rooms that the
+// user is in, as far as the user may see them.
+func (tx *ReadTx) ReceiptsSince(user string, after, upto int64) ([]Receipt, error) {
+	return collect(tx, receiptColumns+`JOIN memberships m ON m.room_nid = r.room_nid AND m.user_id = $1 AND m.membership = 'join'
+		WHERE r.pos > $2 AND r.pos <= $3 AND (r.type = 'm.read' OR r.user_id = $1)`, scanReceipt, user, after, upto)
+}
+
+// ReceiptsOf are all receipts of a room up to a position that the user may see.
+func (tx *ReadTx) ReceiptsOf(room int64, user string, upto int64) ([]Receipt, error) {
+	return collect(tx, receiptColumns+`WHERE r.room_nid = $1 AND r.pos <= $3 AND (r.type = 'm.read' OR r.user_id = $2)`, scanReceipt, room, user, upto)
+}
