@@ -191,7 +191,7 @@ func (b *batch) judge(ctx context.Context, in incoming, before statetrie.Root) (
 	case in.auth == nil && before == b.head.root:
 		judged = authrules.AcceptOwn(in.ev, current, b.powerLevels(ctx))
 	case in.kind == KindOutlier:
-		judged = authrules.Accept(in.ev, in.auth, in.rejected, nil, nil)
+		judged = authrules.AcceptOutlier(in.ev, in.auth, in.rejected, current.Get("m.room.create", ""))
 	case in.kind == KindOld:
 		judged = authrules.Accept(in.ev, in.auth, in.rejected, b.stateReader(ctx, before), nil)
 	default:

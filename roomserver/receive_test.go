@@ -313,3 +313,30 @@ func (e *elsewhere) redacts(sender string, target, at *event.Event) *event.Event
 	e.h.must(err)
 	return ev
 }
+
+func TestAnOutlierIsKeptForWhatRestsOnItAndGetsItsPlaceLater(t *testing.T) {
+	each(t, func(h *house) {
+		for _, v := range []string{"10", "12"} {
+			room := h.creates("alice", roomserver.CreateRequest{Version: v, Preset: "public_chat"})
+			e := h.elsewhere(room)
+			bob := "@bob:other.example"
+			at := e.newest()
+			join := e.builds(bob, "m.room.member", &bob, `{"membership":"join"}`, []*event.Event{at}, nil)
+			got, err := h.s.ReceiveOutlier(h.ctx, join)
+			h.must(err)
+			if got.Rejected {
+				t.Fatalf("version %s: %+v", v, got)
+			}
+			if e.state("m.room.member", bob) != nil {
+				t.Errorf("version %s: an outlier is in the state", v)
+			}
+			if got := e.hands(join); got.Known || got.Rejected {
+				t.Errorf("version %s: its place: %+v", v, got)
+			}
+			if m := e.state("m.room.member", bob); m == nil || m.ID() != join.ID() {
+				t.Errorf("version %s: bob is not in the room", v)
+			}
+			h.says("alice", room, "welcome")
+		}
+	})
+}

@@ -59,7 +59,7 @@ func (f *FormatChecked) signers() []string {
 	if !e.rules.EventIDFromHash {
 		add(id.ServerOf(e.id))
 	}
-	if e.rules.Restricted && e.membership == "join" {
+	if _, isState := e.Key(); e.rules.Restricted && e.eventType == "m.room.member" && isState {
 		if by := e.authorisedBy(); by != "" {
 			add(id.ServerOf(by))
 		}
