@@ -78,6 +78,16 @@ func (a *API) authenticate(r *http.Request) (userserver.Session, error) {
 	return a.users.Authenticate(r.Context(), tok)
 }
 
+// still fails when the session of a waiting request has ended.
+func (a *API) still(r *http.Request) error {
+	tok, err := bearer.Token(r)
+	if err != nil {
+		return err
+	}
+	_, err = a.users.AuthenticateAnew(r.Context(), tok)
+	return err
+}
+
 func (a *API) timer(d time.Duration) *time.Timer { return time.NewTimer(d) }
 
 // read runs fn on a snapshot.

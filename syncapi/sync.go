@@ -64,6 +64,10 @@ func (a *API) serveSync(r *http.Request) (any, error) {
 		}
 		select {
 		case <-w.wake:
+			// What woke us may be the end of the session.
+			if err := a.still(r); err != nil {
+				return nil, err
+			}
 		case <-deadline.C:
 			return ans, nil
 		case <-a.stop:

@@ -253,3 +253,21 @@ func TestTypingAndReceiptsReachTheRoom(t *testing.T) {
 		s.is("the marker", len(data), 1)
 	})
 }
+
+func TestHardening_A10_ALongPollEndsWithItsSession(t *testing.T) {
+	each(t, func(s *server) {
+		alice := s.registers("alice")
+		alice.creates(map[string]any{})
+		alice.syncs()
+		alice.syncs() // nothing is new any more
+		done := make(chan answer)
+		go func() { done <- alice.call("GET", "/sync?timeout=60000&since="+alice.since, nil) }()
+		other := s.call("", "POST", clientPath+"/login", map[string]any{"type": "m.login.password", "user": "alice", "password": "correct horse"})
+		var login struct {
+			Token string `json:"access_token"`
+		}
+		other.ok(&login)
+		s.call(login.Token, "POST", clientPath+"/logout/all", map[string]any{}).ok(nil)
+		(<-done).refused(401, "M_UNKNOWN_TOKEN")
+	})
+}

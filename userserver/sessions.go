@@ -98,9 +98,19 @@ func (c *sessionCache) dropUser(user string) { c.drop(user, func(Session) bool {
 // is none, with soft_logout when it has only run out. A locked account's session
 // comes with the error 401 M_USER_LOCKED, because logging out is left to it.
 func (s *Server) Authenticate(ctx context.Context, token string) (Session, error) {
+	return s.authenticate(ctx, token, false)
+}
+
+// AuthenticateAnew is Authenticate by the database itself: for who was woken by a
+// commit that may have ended the session, before the cache heard of it.
+func (s *Server) AuthenticateAnew(ctx context.Context, token string) (Session, error) {
+	return s.authenticate(ctx, token, true)
+}
+
+func (s *Server) authenticate(ctx context.Context, token string, anew bool) (Session, error) {
 	h := sha256.Sum256([]byte(token))
 	sess, ok, gen := s.cache.get(h)
-	if !ok {
+	if !ok || anew {
 		var err error
 		if sess, err = s.session(ctx, h); err != nil {
 			return Session{}, err
