@@ -22,7 +22,7 @@ func bad() map[string]struct{ body, code string } {
 		"a string":       {`"x"`, "M_BAD_JSON"},
 		"null":           {`null`, "M_BAD_JSON"},
 		"duplicate keys": {`{"a":1,"a":2}`, "M_BAD_JSON"},
-		"bad UTF-8":      {"{\"a\":\"\xff\"}", "M_BAD_JSON"},
+		"bad UTF-8":      {"{\"a\":\"\xff\"}", "M_NOT_JSON"},
 		"lone surrogate": {`{"a":"\ud800"}`, "M_BAD_JSON"},
 		"deep nesting":   {`{"a":` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + `}`, "M_BAD_JSON"},
 		"oversized":      {`{"a":"` + strings.Repeat("x", 33<<20) + `"}`, "M_TOO_LARGE"},

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/chancery-im/chancery/internal/canonicaljson"
 	"github.com/chancery-im/chancery/internal/matrixerr"
@@ -93,7 +94,7 @@ func tooLarge(limit int64) *matrixerr.Error {
 // Check says whether raw is a sound JSON object.
 func Check(raw []byte) error {
 	switch err := canonicaljson.Check(raw, canonicaljson.MaxDepth); {
-	case errors.Is(err, canonicaljson.ErrSyntax):
+	case errors.Is(err, canonicaljson.ErrSyntax), err != nil && !utf8.Valid(raw):
 		return matrixerr.NotJSON("The body is " + err.Error())
 	case err != nil:
 		return matrixerr.BadJSON("The body is unusable: " + err.Error())

@@ -81,7 +81,7 @@ func TestAnUnsoundBodyIsRefusedWithTheSpecifiedCode(t *testing.T) {
 		`null`:                  "M_BAD_JSON",
 		`{"a":1,"a":2}`:         "M_BAD_JSON",
 		`{"sender":7}`:          "M_BAD_JSON",
-		"{\"sender\":\"\xff\"}": "M_BAD_JSON",
+		"{\"sender\":\"\xff\"}": "M_NOT_JSON",
 		`{"a":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}`: "M_BAD_JSON",
 		`{"sender":"` + strings.Repeat("a", 2000) + `"}`:                    "M_TOO_LARGE",
 	} {
