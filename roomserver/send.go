@@ -313,7 +313,7 @@ func (s *Server) seenTxn(ctx context.Context, user string, t Txn) (Sent, bool, e
 		return Sent{}, false, nil
 	}
 	var sent Sent
-	err := s.db.Read(ctx, func(tx *storage.ReadTx) error {
+	err := s.db.Peek(ctx, func(tx *storage.ReadTx) error {
 		_, id, err := tx.TxnEvent(t.key(user))
 		sent = Sent{EventID: id, Repeat: true}
 		return err

@@ -25,7 +25,7 @@ func (v *view) read(ctx context.Context, fn func(*storage.ReadTx) error) error {
 	if v.tx != nil {
 		return fn(v.tx)
 	}
-	return v.s.db.Read(ctx, fn)
+	return v.s.db.Peek(ctx, fn)
 }
 
 // Node implements statetrie.Nodes.

@@ -197,6 +197,33 @@ func (db *DB) Read(ctx context.Context, fn func(*ReadTx) error) error {
 	return fn(&ReadTx{c: c})
 }
 
+// Peek is Read for what never changes once it is there, or is one statement: state
+// nodes, events, positions in an index. On PostgreSQL it saves the round trips that
+// begin and end a snapshot. fn may run twice.
+func (db *DB) Peek(ctx context.Context, fn func(*ReadTx) error) error {
+	if db.d.name() == "sqlite" {
+		return db.Read(ctx, fn)
+	}
+	var c *conn
+	select {
+	case c = <-db.readers:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-db.done:
+		return ErrClosed
+	}
+	err := fn(&ReadTx{c: c})
+	lost := err != nil && !errors.Is(err, ErrNotFound) && c.begin(false) != nil
+	if err != nil && !lost {
+		c.rollback()
+	}
+	db.readers <- c
+	if lost {
+		return db.Read(ctx, fn) // which revives the connection
+	}
+	return err
+}
+
 // Write runs fn inside a transaction of the committer, together with what else
 // waits, and returns once it is durable. fn may run a second time alone when the
 // others' failure undid it: it must change nothing outside tx.
