@@ -115,7 +115,7 @@ func TestTheFirstStartMakesEverythingAndTheSecondFindsIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(file, bytes.Replace(raw, []byte(":8008"), []byte(":0"), 1), 0o600); err != nil {
+	if err := os.WriteFile(file, bytes.ReplaceAll(raw, []byte("127.0.0.1:8008"), []byte("127.0.0.1:0")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
