@@ -25,7 +25,7 @@ func (a *API) whileSuspended(r *http.Request, c caller, rt route) error {
 	switch {
 	case rt.method == http.MethodGet:
 		return nil
-	case strings.HasPrefix(rt.path, "/keys/") || strings.HasPrefix(rt.path, "/room_keys/"):
+	case strings.HasPrefix(rt.path, "/keys/") || strings.HasPrefix(rt.path, "/room_keys/") || strings.Contains(rt.path, "/dehydrated_device"):
 		return nil
 	case !slices.Contains(openToSuspended, rt.path):
 		return matrixerr.UserSuspended()

@@ -17,6 +17,7 @@ var specVersions = []string{"r0.0.1", "r0.1.0", "r0.2.0", "r0.3.0", "r0.4.0", "r
 func (a *API) versions(*http.Request, caller) (any, error) {
 	return map[string]any{"versions": specVersions, "unstable_features": map[string]bool{
 		"org.matrix.msc3391": true, // account data can be deleted
+		"org.matrix.msc3814": true, // dehydrated devices
 		"org.matrix.msc4222": true, // state_after in /sync
 	}}, nil
 }

@@ -70,6 +70,7 @@ func (tx *Tx) DeleteDevice(user, device string) (bool, error) {
 		`DELETE FROM device_keys WHERE user_id = $1 AND device_id = $2`, `DELETE FROM one_time_keys WHERE user_id = $1 AND device_id = $2`,
 		`DELETE FROM fallback_keys WHERE user_id = $1 AND device_id = $2`, `DELETE FROM to_device WHERE user_id = $1 AND device_id = $2`,
 		`DELETE FROM key_signatures WHERE user_id = $1 AND target = $2`,
+		`DELETE FROM dehydrated_devices WHERE user_id = $1 AND device_id = $2`,
 	} {
 		if _, err := tx.exec(text, user, device); err != nil {
 			return false, err

@@ -88,6 +88,9 @@ func (s *Server) Login(ctx context.Context, user string, o LoginOptions) (Tokens
 		if err := usable(tx.Account(user)); err != nil {
 			return err
 		}
+		if d, err := tx.Dehydrated(user); err == nil && d.Device == t.Device {
+			return matrixerr.InvalidParam("device_id is the dehydrated device's")
+		}
 		if err := tx.EndSessions(user, t.Device); err != nil {
 			return err
 		}
