@@ -256,6 +256,11 @@ type Push struct {
 
 	// Host names of the gateways of mode list, like matrix.org for Element's.
 	Gateways []string `yaml:"gateways"`
+
+	// Whether the words @room and the name of somebody in the text of a message count
+	// as a mention when the app does not say whom it mentions. Matrix 1.17 took these
+	// rules away; apps and bots of before 2023 know no other way.
+	BodyMentions bool `yaml:"body_mentions"`
 }
 
 // Mail is the way to the mail server.

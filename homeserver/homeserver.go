@@ -114,7 +114,7 @@ func (h *Homeserver) build(ctx context.Context, o Options, bell *notify.Bell) (e
 	}
 	httpjson.Register(sentinels()...)
 	h.Users = userserver.New(userserver.Options{DB: h.DB, ServerName: cfg.ServerName, Clock: o.Clock, Rand: o.Rand, Log: o.Log,
-		MinPassword: cfg.Registration.MinPassword})
+		MinPassword: cfg.Registration.MinPassword, BodyMentions: cfg.Push.BodyMentions})
 	if h.Keys, err = h.ownKeys(ctx, o.Rand); err != nil {
 		return err
 	}

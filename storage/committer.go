@@ -14,6 +14,15 @@ type Pending struct {
 	err  error
 	pos  int64
 	ring notify.Ring
+	// at are the positions of the set's events, where its notes ask for them.
+	at map[int64]int64
+}
+
+func (p *Pending) placed(event, pos int64) {
+	if p.at == nil {
+		p.at = map[int64]int64{}
+	}
+	p.at[event] = pos
 }
 
 // Wait returns when the set is durable and the bell has rung, or when it failed.
@@ -171,6 +180,7 @@ func (db *DB) finish(batch []*Pending) {
 		all.Rooms = append(all.Rooms, p.ring.Rooms...)
 		all.Users = append(all.Users, p.ring.Users...)
 		all.Servers = append(all.Servers, p.ring.Servers...)
+		all.Rules = append(all.Rules, p.ring.Rules...)
 		all.Pos = max(all.Pos, p.ring.Pos)
 	}
 	if all.Pos > 0 {
@@ -178,7 +188,7 @@ func (db *DB) finish(batch []*Pending) {
 	} else {
 		all.Pos = db.pos.Load()
 	}
-	if len(all.Rooms)+len(all.Users)+len(all.Servers) > 0 {
+	if len(all.Rooms)+len(all.Users)+len(all.Servers)+len(all.Rules) > 0 {
 		db.bell.Ring(all)
 	}
 	for _, p := range batch {

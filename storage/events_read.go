@@ -16,24 +16,26 @@ type StoredEvent struct {
 	Flags        int64
 	StateBefore  int64
 	RedactedBy   int64
+	Push         int64 // what it is for everybody: 0 nothing, 1 notify, 2 highlight
+	Thread       int64 // the thread it is in, 0: the main timeline
 	Event        *event.Event
 }
 
 // Edge is a gap in a room's timeline: the one before the event with this key.
 type Edge struct{ Topo, NID int64 }
 
-const eventColumns = `e.event_nid, e.room_nid, e.event_id, e.topo, e.pos, e.flags, e.state_before, e.redacted_by, r.version, j.json
+const eventColumns = `e.event_nid, e.room_nid, e.event_id, e.topo, e.pos, e.flags, e.state_before, e.redacted_by, e.push, e.thread_nid, r.version, j.json
 	FROM events e JOIN rooms r ON r.room_nid = e.room_nid JOIN event_json j ON j.event_nid = e.event_nid `
 
 func scanEvent(r scanner) (StoredEvent, error) {
 	var st StoredEvent
-	var topo, pos, by sql.NullInt64
+	var topo, pos, by, thread sql.NullInt64
 	var version string
 	var json []byte
-	if err := r.Scan(&st.NID, &st.RoomNID, &st.ID, &topo, &pos, &st.Flags, &st.StateBefore, &by, &version, &json); err != nil {
+	if err := r.Scan(&st.NID, &st.RoomNID, &st.ID, &topo, &pos, &st.Flags, &st.StateBefore, &by, &st.Push, &thread, &version, &json); err != nil {
 		return st, err
 	}
-	st.Topo, st.Pos, st.RedactedBy = topo.Int64, pos.Int64, by.Int64
+	st.Topo, st.Pos, st.RedactedBy, st.Thread = topo.Int64, pos.Int64, by.Int64, thread.Int64
 	var err error
 	st.Event, err = event.Load(event.Version(version), st.ID, json)
 	return st, err

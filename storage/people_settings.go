@@ -5,6 +5,9 @@ import (
 	"errors"
 )
 
+// ignoredUsers is the account data that says whom a user ignores.
+const ignoredUsers = "m.ignored_user_list"
+
 // Setting is an entry of account data.
 type Setting struct {
 	Room, Type string
@@ -54,6 +57,9 @@ func (tx *Tx) PutAccountData(user, room, kind string, content json.RawMessage) e
 		ON CONFLICT (user_id, room_id, type) DO UPDATE SET content = excluded.content, pos = excluded.pos, deleted = 0`,
 		user, room, kind, []byte(content), tx.NextPos())
 	tx.RingUser(user)
+	if kind == ignoredUsers {
+		tx.RingRules(user)
+	}
 	return err
 }
 
@@ -61,6 +67,9 @@ func (tx *Tx) PutAccountData(user, room, kind string, content json.RawMessage) e
 // is none.
 func (tx *Tx) DeleteAccountData(user, room, kind string) error {
 	tx.RingUser(user)
+	if kind == ignoredUsers {
+		tx.RingRules(user)
+	}
 	return tx.must(`UPDATE account_data SET content = $4, pos = $5, deleted = 1 WHERE user_id = $1 AND room_id = $2 AND type = $3 AND deleted = 0`,
 		user, room, kind, []byte("{}"), tx.NextPos())
 }
@@ -81,6 +90,7 @@ func (tx *Tx) PutPushRules(user string, changes json.RawMessage) error {
 	_, err := tx.exec(`INSERT INTO push_rules (user_id, json, pos) VALUES ($1, $2, $3)
 		ON CONFLICT (user_id) DO UPDATE SET json = excluded.json, pos = excluded.pos`, user, []byte(changes), tx.NextPos())
 	tx.RingUser(user)
+	tx.RingRules(user)
 	return err
 }
 

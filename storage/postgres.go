@@ -226,11 +226,13 @@ func (d *postgresDialect) updateRooms(tx *Tx, rows []roomUpdate) (map[int64]bool
 	for i, r := range rows {
 		all[i] = r.args()
 	}
-	types := strings.Split("bigint bigint bigint bigint bytea bigint bigint bigint bigint bigint", " ")
+	types := strings.Split("bigint bigint bigint bigint bytea bigint bigint bigint bigint bigint bigint bigint bigint", " ")
 	nids, err := collect(&tx.ReadTx, `UPDATE rooms r SET rev = u.rev, state_root = u.root, extremities = u.ext, last_topo = u.topo,
-		last_pos = GREATEST(r.last_pos, u.pos), bump_pos = GREATEST(r.bump_pos, u.bump), joined = u.joined, invited = u.invited
-		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])
-		AS u(nid, expect, rev, root, ext, topo, pos, bump, joined, invited)
+		last_pos = GREATEST(r.last_pos, u.pos), bump_pos = GREATEST(r.bump_pos, u.bump), joined = u.joined, invited = u.invited,
+		notify_n = u.notify_n, highlight_n = u.highlight_n, thread_pos = GREATEST(r.thread_pos, u.thread_pos)
+		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[],
+			$11::bigint[], $12::bigint[], $13::bigint[])
+		AS u(nid, expect, rev, root, ext, topo, pos, bump, joined, invited, notify_n, highlight_n, thread_pos)
 		WHERE r.room_nid = u.nid AND r.rev = u.expect RETURNING r.room_nid`,
 		func(r scanner) (n int64, err error) { return n, r.Scan(&n) }, columns(types, all)...)
 	won := map[int64]bool{}

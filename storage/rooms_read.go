@@ -11,12 +11,16 @@ type RoomRow struct {
 	LastTopo, LastPos int64
 	BumpPos           int64
 	Joined, Invited   int64
+	Counts            Counts // of the main timeline
+	ThreadPos         int64  // of the last event in a thread
+	WithdrawnPos      int64  // of the newest event that counted and was redacted
 }
 
-const roomColumns = `r.room_nid, r.room_id, r.version, r.rev, r.state_root, r.extremities, r.last_topo, r.last_pos, r.bump_pos, r.joined, r.invited`
+const roomColumns = `r.room_nid, r.room_id, r.version, r.rev, r.state_root, r.extremities, r.last_topo, r.last_pos, r.bump_pos, r.joined, r.invited, r.notify_n, r.highlight_n, r.thread_pos, r.withdrawn_pos`
 
 func (r *RoomRow) dest(ext *[]byte) []any {
-	return []any{&r.NID, &r.ID, &r.Version, &r.Rev, &r.StateRoot, ext, &r.LastTopo, &r.LastPos, &r.BumpPos, &r.Joined, &r.Invited}
+	return []any{&r.NID, &r.ID, &r.Version, &r.Rev, &r.StateRoot, ext, &r.LastTopo, &r.LastPos, &r.BumpPos, &r.Joined, &r.Invited,
+		&r.Counts.Notify, &r.Counts.Highlight, &r.ThreadPos, &r.WithdrawnPos}
 }
 
 func scanRoom(s scanner) (r RoomRow, err error) {

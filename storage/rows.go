@@ -79,7 +79,7 @@ func (r *rows) compareAndSet() error {
 		u := r.update(rm)
 		if rm.isNew {
 			first := rm.sets[0].set
-			r.put(tableRooms, nid, first.RoomID, first.NewRoom.Version, u.rev, u.root, u.ext, u.topo, u.pos, u.bump, u.joined, u.invited)
+			r.put(tableRooms, nid, first.RoomID, first.NewRoom.Version, u.rev, u.root, u.ext, u.topo, u.pos, u.bump, u.joined, u.invited, u.counts.Notify, u.counts.Highlight, u.thread)
 			continue
 		}
 		updates = append(updates, u)
@@ -147,11 +147,15 @@ func (s *Set) newEvents() (n int64) {
 func (r *rows) update(rm *roomRows) roomUpdate {
 	first, last := rm.sets[0].set, rm.sets[len(rm.sets)-1].set
 	u := roomUpdate{nid: first.RoomNID, expect: first.ExpectRev, rev: last.Rev, root: last.Room.StateRoot,
-		ext: packNIDs(last.Room.Extremities), topo: last.Room.LastTopo, joined: last.Room.Joined, invited: last.Room.Invited}
+		ext: packNIDs(last.Room.Extremities), topo: last.Room.LastTopo, joined: last.Room.Joined, invited: last.Room.Invited,
+		counts: last.Room.Counts}
 	for _, p := range rm.sets {
 		u.pos = max(u.pos, p.pos)
 		if p.set.Room.Bump {
 			u.bump = max(u.bump, p.pos)
+		}
+		if len(p.set.Threads) > 0 {
+			u.thread = max(u.thread, p.pos)
 		}
 	}
 	return u
@@ -204,6 +208,7 @@ func (r *rows) add(p *Pending) {
 		r.put(tableRedactions, s.RoomNID, red.TargetID, red.Event)
 	}
 	r.prune = append(r.prune, s.Prune...)
+	r.pushing(p)
 	if s.LogRoot && p.pos > 0 {
 		r.upsert(tableStateLog, key(s.RoomNID, p.pos), s.RoomNID, p.pos, s.Room.StateRoot)
 	}
@@ -219,7 +224,7 @@ func (r *rows) events(p *Pending) {
 	pos := p.pos - p.set.newEvents()
 	for _, e := range p.set.Events {
 		ev := e.Judged.Event()
-		var stateKey, topo, at any
+		var stateKey, topo, at, thread, threadNotify, threadHighlight any
 		if k, ok := ev.Key(); ok {
 			stateKey = k
 		}
@@ -229,9 +234,16 @@ func (r *rows) events(p *Pending) {
 		if e.New {
 			pos++
 			at = pos
+			if len(p.set.Notes) > 0 {
+				p.placed(e.NID, pos)
+			}
+		}
+		if e.Thread != 0 {
+			thread, threadNotify, threadHighlight = e.Thread, e.ThreadCounts.Notify, e.ThreadCounts.Highlight
 		}
 		// The same number again: an outlier that gets its place in the same batch.
-		r.upsert(tableEvents, key(0, e.NID), e.NID, p.set.RoomNID, ev.ID(), ev.Kind(), stateKey, ev.From(), ev.Timestamp(), ev.Height(), topo, at, e.Flags, e.StateBefore)
+		r.upsert(tableEvents, key(0, e.NID), e.NID, p.set.RoomNID, ev.ID(), ev.Kind(), stateKey, ev.From(), ev.Timestamp(), ev.Height(), topo, at, e.Flags, e.StateBefore,
+			e.Push, e.Counts.Notify, e.Counts.Highlight, thread, threadNotify, threadHighlight)
 		r.upsert(tableJSON, key(0, e.NID), e.NID, e.JSON)
 	}
 }

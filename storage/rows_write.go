@@ -6,7 +6,7 @@ import "encoding/binary"
 func (r *rows) write() error {
 	tx := r.tx
 	for _, t := range []*table{tableRooms, tableEvents, tableJSON, tableNodes, tableState, tableMembers, tableMemberLog,
-		tableStateLog, tableChain, tableLinks, tableTxns, tableRedactions} {
+		tableStateLog, tableChain, tableLinks, tableTxns, tableRedactions, tableThreads, tableMarkers, tableNotes} {
 		if err := tx.insert(t, r.tables[t]); err != nil {
 			return err
 		}
@@ -31,6 +31,9 @@ func (r *rows) write() error {
 			return err
 		}
 		if _, err := tx.exec(`UPDATE events SET flags = flags | 8, redacted_by = $2 WHERE event_nid = $1 AND redacted_by IS NULL`, p.Event, p.By); err != nil {
+			return err
+		}
+		if err := tx.withdraw(p.Event); err != nil {
 			return err
 		}
 	}

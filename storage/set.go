@@ -35,6 +35,9 @@ type Set struct {
 	Txns       []TxnRow
 	Redactions []RedactionRow
 	Prune      []PruneRow
+	Threads    []ThreadRow
+	Markers    []MarkerRow
+	Notes      []NoteRow
 
 	RingUsers   []string
 	RingServers []string
@@ -57,7 +60,12 @@ type RoomHead struct {
 	LastTopo        int64
 	Bump            bool // the room rises in lists of rooms
 	Joined, Invited int64
+	Counts          Counts // of the main timeline
 }
+
+// Counts are events that notify everybody, and events that notify and highlight
+// everybody, up to some place of a timeline.
+type Counts struct{ Notify, Highlight int64 }
 
 // EventRow is an event to be stored. Only judged events can be: that is what
 // authrules.Judged is for.
@@ -69,6 +77,34 @@ type EventRow struct {
 	Flags       int64
 	StateBefore int64
 	JSON        []byte
+
+	Push         int64  // what the event is for everybody: 0 nothing, 1 notify, 2 highlight
+	Counts       Counts // of the main timeline, with this one
+	Thread       int64  // the thread it is in, 0: the main timeline
+	ThreadCounts Counts // of the thread, with this one
+}
+
+// ThreadRow is a thread after the set.
+type ThreadRow struct {
+	NID    int64
+	RootID string
+	Counts Counts
+}
+
+// MarkerRow says that a user has read up to the end of the set: of all of the room
+// (thread ""), of its main timeline ("main"), or of a thread.
+type MarkerRow struct {
+	User, Thread string
+	Counts       Counts
+}
+
+// NoteRow is what an event of the set is for one user, where that differs from what
+// it is for the room.
+type NoteRow struct {
+	User              string
+	Event             int64
+	Thread            int64
+	Notify, Highlight int64
 }
 
 // NodeRow is a node of a state trie.
@@ -128,8 +164,11 @@ type roomUpdate struct {
 	ext                    []byte
 	topo, pos, bump        int64
 	joined, invited        int64
+	counts                 Counts
+	thread                 int64 // position of the last set with events in threads
 }
 
 func (r roomUpdate) args() []any {
-	return []any{r.nid, r.expect, r.rev, r.root, r.ext, r.topo, r.pos, r.bump, r.joined, r.invited}
+	return []any{r.nid, r.expect, r.rev, r.root, r.ext, r.topo, r.pos, r.bump, r.joined, r.invited,
+		r.counts.Notify, r.counts.Highlight, r.thread}
 }

@@ -157,7 +157,8 @@ func updateRoomsOneByOne(tx *Tx, rows []roomUpdate) (map[int64]bool, error) {
 		n, err := tx.exec(`UPDATE rooms SET rev = $3, state_root = $4, extremities = $5, last_topo = $6,
 			last_pos = CASE WHEN $7 > last_pos THEN $7 ELSE last_pos END,
 			bump_pos = CASE WHEN $8 > bump_pos THEN $8 ELSE bump_pos END,
-			joined = $9, invited = $10 WHERE room_nid = $1 AND rev = $2`, r.args()...)
+			joined = $9, invited = $10, notify_n = $11, highlight_n = $12,
+			thread_pos = CASE WHEN $13 > thread_pos THEN $13 ELSE thread_pos END WHERE room_nid = $1 AND rev = $2`, r.args()...)
 		if err != nil {
 			return nil, err
 		}

@@ -49,10 +49,12 @@ func (tx *Tx) insert(t *table, rows [][]any) error {
 
 // The tables that events are written to.
 var (
-	tableRooms = newTable("rooms", "room_nid bigint, room_id text, version text, rev bigint, state_root bigint, extremities bytea, last_topo bigint, last_pos bigint, bump_pos bigint, joined bigint, invited bigint", "")
+	tableRooms = newTable("rooms", "room_nid bigint, room_id text, version text, rev bigint, state_root bigint, extremities bytea, last_topo bigint, last_pos bigint, bump_pos bigint, joined bigint, invited bigint, notify_n bigint, highlight_n bigint, thread_pos bigint", "")
 	// An outlier gets its place later: the same number, and the same JSON.
-	tableEvents = newTable("events", "event_nid bigint, room_nid bigint, event_id text, type text, state_key text, sender text, ts bigint, depth bigint, topo bigint, pos bigint, flags bigint, state_before bigint",
-		"ON CONFLICT (event_nid) DO UPDATE SET topo = excluded.topo, pos = excluded.pos, flags = excluded.flags | (events.flags & 8), state_before = excluded.state_before")
+	tableEvents = newTable("events", "event_nid bigint, room_nid bigint, event_id text, type text, state_key text, sender text, ts bigint, depth bigint, topo bigint, pos bigint, flags bigint, state_before bigint, push bigint, notify_n bigint, highlight_n bigint, thread_nid bigint, thread_notify_n bigint, thread_highlight_n bigint",
+		`ON CONFLICT (event_nid) DO UPDATE SET topo = excluded.topo, pos = excluded.pos, flags = excluded.flags | (events.flags & 8), state_before = excluded.state_before,
+			push = excluded.push, notify_n = excluded.notify_n, highlight_n = excluded.highlight_n,
+			thread_nid = excluded.thread_nid, thread_notify_n = excluded.thread_notify_n, thread_highlight_n = excluded.thread_highlight_n`)
 	tableJSON       = newTable("event_json", "event_nid bigint, json bytea", "ON CONFLICT (event_nid) DO NOTHING")
 	tableState      = newTable("current_state", "room_nid bigint, type text, state_key text, event_nid bigint", "ON CONFLICT (room_nid, type, state_key) DO UPDATE SET event_nid = excluded.event_nid")
 	tableMembers    = newTable("memberships", "room_nid bigint, user_id text, membership text, event_nid bigint, pos bigint, forgotten bigint", "ON CONFLICT (room_nid, user_id) DO UPDATE SET membership = excluded.membership, event_nid = excluded.event_nid, pos = excluded.pos, forgotten = 0")
@@ -64,4 +66,7 @@ var (
 	tableLinks      = newTable("auth_links", "from_chain bigint, from_seq bigint, to_chain bigint, to_seq bigint, room_nid bigint", "ON CONFLICT (from_chain, to_chain, from_seq) DO NOTHING")
 	tableTxns       = newTable("txns", "key bytea, event_nid bigint, ts bigint, device bytea, txn_id text", "")
 	tableRedactions = newTable("redactions", "room_nid bigint, target_id text, event_nid bigint", "ON CONFLICT (room_nid, target_id, event_nid) DO NOTHING")
+	tableThreads    = newTable("threads", "thread_nid bigint, room_nid bigint, root_id text, notify_n bigint, highlight_n bigint, last_pos bigint", "ON CONFLICT (thread_nid) DO UPDATE SET notify_n = excluded.notify_n, highlight_n = excluded.highlight_n, last_pos = excluded.last_pos")
+	tableMarkers    = newTable("read_markers", "user_id text, room_nid bigint, thread_id text, pos bigint, from_pos bigint, notify_n bigint, highlight_n bigint", "ON CONFLICT (user_id, room_nid, thread_id) DO UPDATE SET pos = excluded.pos, notify_n = excluded.notify_n, highlight_n = excluded.highlight_n")
+	tableNotes      = newTable("push_notes", "room_nid bigint, pos bigint, user_id text, event_nid bigint, thread_nid bigint, notify bigint, highlight bigint, unread bigint", "ON CONFLICT (room_nid, pos, user_id) DO NOTHING")
 )

@@ -151,5 +151,8 @@ func (tx *Tx) RingRoom(id string) { tx.ring.Rooms = append(tx.ring.Rooms, id) }
 // RingUser wakes a user's own devices.
 func (tx *Tx) RingUser(id string) { tx.ring.Users = append(tx.ring.Users, id) }
 
+// RingRules tells that a user's push rules or ignored users changed.
+func (tx *Tx) RingRules(user string) { tx.ring.Rules = append(tx.ring.Rules, user) }
+
 // RingServer wakes the queue of a destination.
 func (tx *Tx) RingServer(name string) { tx.ring.Servers = append(tx.ring.Servers, name) }

@@ -19,7 +19,7 @@ func (s *Server) PushRules(ctx context.Context, user string) (pushrules.Ruleset,
 		if err != nil {
 			return err
 		}
-		changes, err = pushrules.Parse(raw)
+		changes, err = pushrules.Parse(raw, s.bodyMentions)
 		return err
 	})
 	return changes.Effective(user), err
@@ -33,7 +33,7 @@ func (s *Server) ChangePushRules(ctx context.Context, user string, change func(*
 		if err != nil {
 			return err
 		}
-		c, err := pushrules.Parse(raw)
+		c, err := pushrules.Parse(raw, s.bodyMentions)
 		if err != nil {
 			return err
 		}
@@ -55,8 +55,8 @@ func (s *Server) pushRulesContent(ctx context.Context, user string) (json.RawMes
 	return json.Marshal(map[string]any{"global": rules})
 }
 
-func pushRulesJSON(user string, changes json.RawMessage) (json.RawMessage, error) {
-	c, err := pushrules.Parse(changes)
+func (s *Server) pushRulesJSON(user string, changes json.RawMessage) (json.RawMessage, error) {
+	c, err := pushrules.Parse(changes, s.bodyMentions)
 	if err != nil {
 		return nil, err
 	}

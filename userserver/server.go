@@ -44,6 +44,8 @@ type Options struct {
 	// Exclusive reports whether a user id belongs to an application service, so that
 	// nobody else may register it. nil: none does.
 	Exclusive func(user string) bool
+	// BodyMentions: the predefined push rules look for names in the body of messages.
+	BodyMentions bool
 }
 
 // Server is the people core. It is safe for concurrent use.
@@ -57,6 +59,8 @@ type Server struct {
 	life        time.Duration
 	minPassword int
 	exclusive   func(string) bool
+
+	bodyMentions bool
 
 	hashing chan struct{} // bounds the memory that password hashing takes
 	cache   sessionCache
@@ -81,6 +85,7 @@ func New(o Options) *Server {
 	}
 	return &Server{db: o.DB, name: o.ServerName, clock: o.Clock, rand: &oneAtATime{r: o.Rand}, log: o.Log, life: o.TokenLife,
 		minPassword: o.MinPassword, exclusive: o.Exclusive, hashing: make(chan struct{}, hashesAtOnce),
+		bodyMentions: o.BodyMentions,
 		cache: newSessionCache(), seen: seenCache{last: map[deviceKey]sighting{}},
 		nonces: nonces{live: map[string]time.Time{}}, turns: turns{of: map[string]*turn{}}}
 }

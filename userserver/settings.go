@@ -39,7 +39,7 @@ func (s *Server) AccountDataSince(tx *storage.ReadTx, user string, initial bool,
 	if err != nil || !initial && (pos <= after || pos > upto) {
 		return list, err
 	}
-	content, err := pushRulesJSON(user, changes)
+	content, err := s.pushRulesJSON(user, changes)
 	return append(list, storage.Setting{Type: pushRulesType, Content: content, Pos: pos}), err
 }
 

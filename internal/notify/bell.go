@@ -13,6 +13,7 @@ type Ring struct {
 	Rooms   []string // room ids with new events or new ephemeral rows
 	Users   []string // users with something of their own: to-device, account data, membership
 	Servers []string // servers that have something to be sent
+	Rules   []string // users whose push rules or ignored users changed
 }
 
 // Bell delivers rings, in commit order, to its listeners.

@@ -96,6 +96,8 @@ func (n New) rule(k Kind, ruleID string) (Rule, error) {
 		return r, matrixerr.MissingParam("actions is missing")
 	case k == Content && n.Pattern == nil:
 		return r, matrixerr.MissingParam("pattern is missing")
+	case k == Content && len(*n.Pattern) > maxPattern:
+		return r, matrixerr.InvalidParam("pattern is longer than 1024 bytes")
 	}
 	var err error
 	if r.Actions, err = checkActions(*n.Actions); err != nil {
@@ -150,7 +152,7 @@ func (c *Changes) Delete(k Kind, ruleID string) error {
 	case i >= 0:
 		c.Own[k] = slices.Delete(slices.Clone(c.Own[k]), i, i+1)
 		return nil
-	case isPredefined(k, ruleID):
+	case c.isPredefined(k, ruleID):
 		return matrixerr.InvalidParam("Predefined rules cannot be deleted")
 	}
 	return errNoRule
@@ -162,7 +164,7 @@ func (c *Changes) SetEnabled(k Kind, ruleID string, enabled bool) error {
 		c.Own[k][i].Enabled = enabled
 		return nil
 	}
-	if !isPredefined(k, ruleID) {
+	if !c.isPredefined(k, ruleID) {
 		return errNoRule
 	}
 	if c.Enabled == nil {
@@ -182,7 +184,7 @@ func (c *Changes) SetActions(k Kind, ruleID string, actions []json.RawMessage) e
 		c.Own[k][i].Actions = list
 		return nil
 	}
-	if !isPredefined(k, ruleID) {
+	if !c.isPredefined(k, ruleID) {
 		return errNoRule
 	}
 	if c.Replaced == nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/chancery-im/chancery/internal/canonicaljson"
+	"github.com/chancery-im/chancery/internal/id"
 )
 
 const master = ".m.rule.master"
@@ -68,7 +69,42 @@ func match(key, pattern string) string {
 	return `{"kind":"event_match","key":"` + key + `","pattern":` + pattern + `}`
 }
 
+// The rules that version 1.17 removed.
+const (
+	containsDisplayName = ".m.rule.contains_display_name"
+	containsUserName    = ".m.rule.contains_user_name"
+	roomNotif           = ".m.rule.roomnotif"
+)
+
+func isBodyMention(r Rule) bool {
+	return r.ID == containsDisplayName || r.ID == containsUserName || r.ID == roomNotif
+}
+
+// predefined are the server-default rules of a kind, with those for mentions in the
+// body where the server has them.
+func (c *Changes) predefined(k Kind, user string) []Rule {
+	rules := predefined(k, user)
+	if !c.bodyMentions {
+		return rules
+	}
+	switch k {
+	case Override:
+		rules = insertAfter(rules, ".m.rule.is_user_mention", rule(containsDisplayName, loud, `{"kind":"contains_display_name"}`))
+		return insertAfter(rules, ".m.rule.is_room_mention", rule(roomNotif, highlight, match("content.body", `"@room"`),
+			`{"kind":"sender_notification_permission","key":"room"}`))
+	case Content:
+		r := rule(containsUserName, loud)
+		r.Conditions, r.Pattern = nil, id.LocalpartOf(user)
+		return append(rules, r)
+	}
+	return rules
+}
+
+func insertAfter(rules []Rule, ruleID string, r Rule) []Rule {
+	return slices.Insert(rules, index(rules, ruleID)+1, r)
+}
+
 // isPredefined reports whether there is a server-default rule of this name.
-func isPredefined(k Kind, ruleID string) bool {
-	return slices.ContainsFunc(predefined(k, ""), func(r Rule) bool { return r.ID == ruleID })
+func (c *Changes) isPredefined(k Kind, ruleID string) bool {
+	return index(c.predefined(k, ""), ruleID) >= 0
 }

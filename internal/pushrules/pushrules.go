@@ -2,7 +2,8 @@
 // user changed of them ("Push Rules", client-server API). It holds the order in which
 // rules are tried and the checks of a new rule.
 //
-// It stores nothing, and does not apply rules to events.
+// It applies a user's rules to an event, for a whole room at once where that is
+// possible. It stores nothing, and does not know who is in a room.
 package pushrules
 
 import (
@@ -62,10 +63,17 @@ type Changes struct {
 	Own      map[Kind][]Rule              `json:"own,omitempty"`
 	Enabled  map[string]bool              `json:"enabled,omitempty"` // of predefined rules
 	Replaced map[string][]json.RawMessage `json:"actions,omitempty"`
+
+	// bodyMentions: the predefined rules look for names in the body of messages, as
+	// they did before version 1.17 of the specification.
+	bodyMentions bool
 }
 
-// Parse reads stored changes; nothing is no change.
-func Parse(raw []byte) (c Changes, err error) {
+// Parse reads stored changes; nothing is no change. With bodyMentions the predefined
+// rules have those that were removed in version 1.17, which look for the user's name
+// in the body of messages.
+func Parse(raw []byte, bodyMentions bool) (c Changes, err error) {
+	c.bodyMentions = bodyMentions
 	if len(raw) > 0 {
 		err = json.Unmarshal(raw, &c)
 	}
@@ -80,7 +88,7 @@ func (c Changes) Effective(user string) Ruleset {
 	for _, k := range Kinds {
 		list := []Rule{}
 		own := c.Own[k]
-		for _, r := range predefined(k, user) {
+		for _, r := range c.predefined(k, user) {
 			if on, ok := c.Enabled[r.ID]; ok {
 				r.Enabled = on
 			}

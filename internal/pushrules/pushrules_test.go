@@ -55,7 +55,7 @@ func TestRulesKeepTheirOrder(t *testing.T) {
 	var want []string
 	none := []json.RawMessage{}
 	for range 3000 {
-		c, err := Parse(stored)
+		c, err := Parse(stored, false)
 		if err != nil {
 			t.Fatal(err)
 		}
