@@ -87,7 +87,7 @@ func (a *API) putState(r *http.Request, c caller) (any, error) {
 		return nil, err
 	}
 	key := param(r, "key")
-	sent, err := a.rooms.Send(r.Context(), roomserver.Draft{RoomID: room, Sender: c.User, Type: param(r, "type"), StateKey: &key, Content: content})
+	sent, err := a.rooms.Send(r.Context(), roomserver.Draft{RoomID: room, Sender: c.User, Type: param(r, "type"), StateKey: &key, Content: content, Guest: c.Guest})
 	return eventID{sent.EventID}, err
 }
 

@@ -26,6 +26,8 @@ type Draft struct {
 	Timestamp int64
 	// Txn makes the request idempotent; the zero value does not.
 	Txn Txn
+	// Guest says that the sender is a guest of this server.
+	Guest bool
 }
 
 // Txn identifies a client's request: the same values give the same event.

@@ -28,6 +28,8 @@ type batch struct {
 	rev     int64   // of the room after the set
 	outlier int64   // number of the event that is here as an outlier, 0: none
 	waitFor *flight // a set in flight that holds the answer already
+
+	closedToGuests bool // the set may close the room to guests
 }
 
 func (s *Server) begin(rm *room) *batch {
@@ -152,6 +154,7 @@ func (b *batch) stateChanged(ctx context.Context, t authrules.Tuple, old, cur en
 	if t.Kind == "m.room.power_levels" || t.Kind == "m.room.create" {
 		b.levels = nil
 	}
+	b.closedToGuests = b.closedToGuests || t == guestAccess && guestsMayJoin(old.ev)
 	b.set.State = append(b.set.State, storage.StateChange{Type: t.Kind, Key: t.Key, Event: cur.nid})
 	if t.Kind == "m.room.member" {
 		return b.memberChanged(ctx, t.Key, old, cur)

@@ -129,6 +129,7 @@ func (b *batch) prune(nid int64, target *event.Event, by int64) {
 		return
 	}
 	t := tuple(target.Kind(), key)
+	b.closedToGuests = b.closedToGuests || t == guestAccess && guestsMayJoin(target)
 	cur, ok := b.auth[t]
 	if !ok {
 		cur, ok = b.rm.auth[t]

@@ -55,6 +55,9 @@ func (b *batch) sendOnce(ctx context.Context, d Draft) (Sent, error) {
 	if sent, ok := b.repeated(d); ok {
 		return sent, nil
 	}
+	if err := b.checkGuest(ctx, d); err != nil {
+		return Sent{}, err
+	}
 	if d.StateKey != nil {
 		same, err := b.unchanged(ctx, d)
 		if err != nil || same != "" {
@@ -184,7 +187,10 @@ func (s *Server) write(ctx context.Context, roomID string, fn func(*batch) error
 			return err
 		}
 		b := s.begin(rm)
-		f, err := b.finish(fn(b))
+		if err = fn(b); err == nil {
+			err = b.showGuestsOut(ctx)
+		}
+		f, err := b.finish(err)
 		rm.mu.Unlock()
 		if err != nil {
 			return err

@@ -53,6 +53,17 @@ func (tx *ReadTx) JoinedUsersOf(room int64, server string, n int) ([]string, err
 		room, "%:"+server, int64(n))
 }
 
+// GuestsIn are the guests of this server who are in the room.
+func (tx *ReadTx) GuestsIn(room int64) ([]string, error) {
+	return tx.texts(`SELECT m.user_id FROM memberships m JOIN accounts a ON a.user_id = m.user_id AND a.kind = 'guest'
+		WHERE m.room_nid = $1 AND m.membership = 'join'`, room)
+}
+
+// GuestsAmong are those of the users who are guests of this server.
+func (tx *ReadTx) GuestsAmong(users []string) ([]string, error) {
+	return tx.texts(`SELECT user_id FROM accounts WHERE user_id IN $1 AND kind = 'guest'`, tx.in(users))
+}
+
 // RoomsOf are the user's rooms with one of the memberships.
 func (tx *ReadTx) RoomsOf(user string, memberships []string, forgotten bool) ([]MemberRow, error) {
 	text := `SELECT m.room_nid, r.room_id, m.user_id, m.membership, m.event_nid, m.pos, m.forgotten FROM memberships m
