@@ -91,7 +91,7 @@ func TestAProfileIsShownInRooms(t *testing.T) {
 		d.call(alice, "PUT", me+"/displayname", m{"displayname": "Alice"}).ok()
 		d.call(alice, "PUT", me+"/m.tz", m{"m.tz": "Europe/Berlin"}).ok()
 		d.call(alice, "PUT", me+"/org.example.pets", m{"org.example.pets": []any{"cat", nil, 1.5}}).ok()
-		d.call("", "GET", me, nil).ok().is(`{"displayname":"Alice","m.tz":"Europe/Berlin","org.example.pets":["cat",null,1.5]}`)
+		d.call(alice, "GET", me, nil).ok().is(`{"displayname":"Alice","m.tz":"Europe/Berlin","org.example.pets":["cat",null,1.5]}`)
 		if n := d.call(alice, "GET", "/rooms/"+room+"/state/m.room.member/@alice:test.example", nil).ok().text("displayname"); n != "Alice" {
 			d.Error(n)
 		}
@@ -103,9 +103,27 @@ func TestAProfileIsShownInRooms(t *testing.T) {
 		d.call(alice, "PUT", me+"/x."+strings.Repeat("x", 255), m{}).no(400, "M_MISSING_PARAM")
 		d.call(alice, "PUT", me+"/a.b", m{"a.b": strings.Repeat("x", 65<<10)}).no(400, "M_PROFILE_TOO_LARGE")
 		d.call(alice, "PUT", "/profile/@bob:test.example/displayname", m{"displayname": "Bob"}).no(403, "M_FORBIDDEN")
-		d.call("", "GET", "/profile/@nobody:test.example", nil).no(404, "M_NOT_FOUND")
-		d.call("", "GET", "/profile/nobody", nil).no(400, "M_INVALID_PARAM")
+		d.call(alice, "GET", "/profile/@nobody:test.example", nil).no(404, "M_NOT_FOUND")
+		d.call(alice, "GET", "/profile/nobody", nil).no(400, "M_INVALID_PARAM")
 	})
+}
+
+func TestHardening_C11_StrangersReadNoProfiles(t *testing.T) {
+	eachDoor(t, func(d *door) {
+		d.register("alice")
+		for _, path := range []string{"/profile/@alice:test.example", "/profile/@nobody:test.example", "/profile/@alice:test.example/displayname"} {
+			d.call("", "GET", path, nil).no(401, "M_MISSING_TOKEN")
+		}
+	})
+}
+
+func TestProfilesThatTheOperatorMakesPublic(t *testing.T) {
+	eachDoor(t, func(d *door) {
+		alice := d.register("alice")
+		d.call(alice, "PUT", "/profile/@alice:test.example/displayname", m{"displayname": "Alice"}).ok()
+		d.call("", "GET", "/profile/@alice:test.example/displayname", nil).ok().is(`{"displayname":"Alice"}`)
+		d.call("", "GET", "/profile/@nobody:test.example", nil).no(404, "M_NOT_FOUND")
+	}, func(s *Settings) { s.PublicProfiles = true })
 }
 
 func TestSettingsAreKeptAndDeleted(t *testing.T) {

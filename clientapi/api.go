@@ -38,9 +38,11 @@ type Settings struct {
 	ServerName   string
 	Registration string // RegisterClosed, RegisterToken or RegisterOpen
 	Guests       bool
-	RateLimits   bool // false takes all limits away, for tests
-	Rates        Rates
-	BaseURL      string // for /.well-known/matrix/client; "" leaves it out
+	// PublicProfiles lets people without an account read profiles.
+	PublicProfiles bool
+	RateLimits     bool // false takes all limits away, for tests
+	Rates          Rates
+	BaseURL        string // for /.well-known/matrix/client; "" leaves it out
 	// SupportContact, a mail address or a user id, and SupportPage are for
 	// /.well-known/matrix/support; without either it is not there.
 	SupportContact, SupportPage string
@@ -84,7 +86,7 @@ func New(o Options) *API {
 	limiter := func(r, byDefault ratelimit.Rate) *ratelimit.Limiter { return ratelimit.New(o.Clock, r.Or(byDefault)) }
 	return &API{users: o.Users, rooms: o.Rooms, clock: o.Clock, log: o.Log, set: o.Settings,
 		logins:        limiter(rates.Login, ratelimit.Rate{PerSecond: 0.1, Burst: 10}),
-		failures:      limiter(rates.FailedLogin, ratelimit.Rate{PerSecond: 0.01, Burst: 10}),
+		failures:      limiter(rates.FailedLogin, ratelimit.Rate{PerSecond: 0.005, Burst: 5}),
 		registrations: ratelimit.New(o.Clock, registration),
 		questions:     ratelimit.New(o.Clock, ratelimit.Rate{PerSecond: 10 * registration.PerSecond, Burst: 10 * registration.Burst}),
 		messages:      limiter(rates.Messages, ratelimit.Rate{PerSecond: 5, Burst: 20})}

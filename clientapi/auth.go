@@ -2,6 +2,7 @@ package clientapi
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 
@@ -80,13 +81,27 @@ func (a *API) guess(r *http.Request, user string, check func() error) error {
 			if i > 0 {
 				a.failures.Give(from)
 			}
+			a.tried(r, user, devices, "too many wrong passwords; this one was not looked at")
 			return err
 		}
 	}
 	if err := check(); err != nil {
+		if failed := new(matrixerr.Error); errors.As(err, &failed) {
+			a.tried(r, user, devices, "a password let nobody in")
+		}
 		return err
 	}
 	a.failures.Give(from)
 	a.failures.Give(account)
 	return nil
+}
+
+// tried leaves a trace of a password that let nobody in. The name of nobody here is
+// left out: it may be a password that came into the wrong field.
+func (a *API) tried(r *http.Request, user string, devices []storage.Device, what string) {
+	log := httpjson.Log(r.Context(), a.log).WithField("address", address(r))
+	if len(devices) > 0 {
+		log = log.WithField("account", user)
+	}
+	log.Warn(what)
 }

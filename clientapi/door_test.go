@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/gorilla/mux"
 	"github.com/sirupsen/logrus"
+	"github.com/sirupsen/logrus/hooks/test"
 
 	"github.com/chancery-im/chancery/internal/event"
 	"github.com/chancery-im/chancery/internal/httpjson"
@@ -35,6 +35,7 @@ type door struct {
 	mu      sync.Mutex
 	time    time.Time
 	from    string // address of who asks
+	log     *test.Hook
 }
 
 func (d *door) now() time.Time {
@@ -59,8 +60,8 @@ func newDoor(t *testing.T, p storagetest.Place, change ...func(*Settings)) *door
 	t.Helper()
 	d := &door{T: t, time: time.Date(2030, 1, 1, 8, 0, 0, 0, time.UTC), from: "192.0.2.1"}
 	d.db = p.Open(t, func(o *storage.Options) { o.Clock = d.now })
-	logger := logrus.New()
-	logger.SetOutput(io.Discard)
+	logger, hook := test.NewNullLogger()
+	d.log = hook
 	log := logrus.NewEntry(logger)
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -82,6 +83,16 @@ func newDoor(t *testing.T, p storagetest.Place, change ...func(*Settings)) *door
 	httpjson.Register(httpjson.Sentinel{Err: storage.ErrNotFound, Answer: matrixerr.NotFound("Not found")})
 	d.handler = router
 	return d
+}
+
+// logged counts the lines of the log that say this.
+func (d *door) logged(what string) (n int) {
+	for _, e := range d.log.AllEntries() {
+		if e.Message == what {
+			n++
+		}
+	}
+	return n
 }
 
 // said is an answer.

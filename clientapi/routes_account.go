@@ -3,9 +3,13 @@ package clientapi
 // accountRoutes are the endpoints of people: accounts, sessions, devices, profiles
 // and settings.
 func (a *API) accountRoutes() []route {
+	profiles := guests
+	if a.set.PublicProfiles {
+		profiles = anyone
+	}
 	return []route{
-		{"GET", "/profile/{userID}", anyone, none, a.getProfile},
-		{"GET", "/profile/{userID}/{field}", anyone, none, a.getProfileField},
+		{"GET", "/profile/{userID}", profiles, none, a.getProfile},
+		{"GET", "/profile/{userID}/{field}", profiles, none, a.getProfileField},
 		{"GET", "/user/{userID}/account_data/{type}", members, none, a.getAccountData},
 		{"PUT", "/user/{userID}/account_data/{type}", members, medium, a.putAccountData},
 		{"GET", "/user/{userID}/rooms/{roomID}/account_data/{type}", members, none, a.getAccountData},

@@ -26,6 +26,9 @@ type Config struct {
 	// Who may make an account.
 	Registration Registration `yaml:"registration"`
 
+	// Who may see names and pictures.
+	Profiles Profiles `yaml:"profiles"`
+
 	// What holds for rooms.
 	Rooms Rooms `yaml:"rooms"`
 
@@ -123,6 +126,13 @@ type Registration struct {
 	MinPassword int `yaml:"min_password"`
 }
 
+// Profiles says who may see profiles.
+type Profiles struct {
+	// Whether profiles can be read without an account. That tells strangers which
+	// user names exist.
+	Public bool `yaml:"public"`
+}
+
 // Rooms is what holds for rooms.
 type Rooms struct {
 	// The version of rooms that are created without one.
@@ -152,7 +162,9 @@ type RateLimits struct {
 	// Logins, for each address and each account.
 	Login Rate `yaml:"login"`
 
-	// Logins that failed, for each account.
+	// Wrong passwords, for each address and each account. In a quarter of an hour the
+	// default lets ten through; who comes from a network where they have a device
+	// already does not share the account's with strangers.
 	FailedLogin Rate `yaml:"failed_login"`
 
 	// New accounts, for each address.
@@ -328,7 +340,7 @@ func Default() Config {
 			Enabled:      true,
 			Messages:     Rate{5, 20},
 			Login:        Rate{0.1, 10},
-			FailedLogin:  Rate{0.01, 10},
+			FailedLogin:  Rate{0.005, 5},
 			Registration: Rate{0.1, 5},
 			Joins:        Rate{0.1, 10},
 			RemoteJoins:  Rate{0.01, 10},

@@ -138,7 +138,7 @@ func (h *Homeserver) build(ctx context.Context, o Options, bell *notify.Bell) (e
 
 func clientSettings(cfg *config.Config) clientapi.Settings {
 	l := cfg.RateLimits
-	return clientapi.Settings{ServerName: cfg.ServerName, Registration: cfg.Registration.Mode, Guests: cfg.Registration.Guests,
+	return clientapi.Settings{ServerName: cfg.ServerName, Registration: cfg.Registration.Mode, Guests: cfg.Registration.Guests, PublicProfiles: cfg.Profiles.Public,
 		RateLimits: l.Enabled, Rates: clientapi.Rates{Login: ratelimit.Rate(l.Login), FailedLogin: ratelimit.Rate(l.FailedLogin),
 			Registration: ratelimit.Rate(l.Registration), Messages: ratelimit.Rate(l.Messages)},
 		BaseURL: cfg.WellKnown.Client, SupportContact: cfg.WellKnown.SupportContact, SupportPage: cfg.WellKnown.SupportPage}

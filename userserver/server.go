@@ -86,7 +86,7 @@ func New(o Options) *Server {
 	return &Server{db: o.DB, name: o.ServerName, clock: o.Clock, rand: &oneAtATime{r: o.Rand}, log: o.Log, life: o.TokenLife,
 		minPassword: o.MinPassword, exclusive: o.Exclusive, hashing: make(chan struct{}, hashesAtOnce),
 		bodyMentions: o.BodyMentions,
-		cache: newSessionCache(), seen: seenCache{last: map[deviceKey]sighting{}},
+		cache:        newSessionCache(), seen: seenCache{last: map[deviceKey]sighting{}},
 		nonces: nonces{live: map[string]time.Time{}}, turns: turns{of: map[string]*turn{}}}
 }
 
