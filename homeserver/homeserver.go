@@ -113,6 +113,7 @@ func (h *Homeserver) build(ctx context.Context, o Options, bell *notify.Bell) (e
 		}
 	}
 	httpjson.Register(sentinels()...)
+	count := &notify.Count{}
 	h.Users = userserver.New(userserver.Options{DB: h.DB, ServerName: cfg.ServerName, Clock: o.Clock, Rand: o.Rand, Log: o.Log,
 		MinPassword: cfg.Registration.MinPassword, BodyMentions: cfg.Push.BodyMentions})
 	if h.Keys, err = h.ownKeys(ctx, o.Rand); err != nil {
@@ -121,9 +122,9 @@ func (h *Homeserver) build(ctx context.Context, o Options, bell *notify.Bell) (e
 	key := h.Keys.Current()
 	signer := event.NewSigner(cfg.ServerName, event.Key{ID: key.ID, Private: key.Private}, o.Rand)
 	h.Rooms = roomserver.New(roomserver.Options{DB: h.DB, ServerName: cfg.ServerName, Signer: signer, Clock: o.Clock, Rand: o.Rand,
-		Policy: policy.AllowAll{}, Log: o.Log, DefaultVersion: event.Version(cfg.Rooms.DefaultVersion), Profiles: h.Users, Bell: bell})
+		Policy: policy.AllowAll{}, Log: o.Log, DefaultVersion: event.Version(cfg.Rooms.DefaultVersion), Profiles: h.Users, Bell: bell, Count: count})
 	h.Users.SetRooms(h.Rooms)
-	h.sync = syncapi.New(syncapi.Options{DB: h.DB, Rooms: h.Rooms, Users: h.Users, Bell: bell, Clock: o.Clock, Log: o.Log})
+	h.sync = syncapi.New(syncapi.Options{DB: h.DB, Rooms: h.Rooms, Users: h.Users, Bell: bell, Count: count, Clock: o.Clock, Log: o.Log})
 	client := clientapi.New(clientapi.Options{Users: h.Users, Rooms: h.Rooms, Clock: o.Clock, Log: o.Log, Settings: clientSettings(cfg)})
 	admin := adminapi.New(adminapi.Options{Users: h.Users, Clock: o.Clock, Log: o.Log, SharedSecret: cfg.Registration.SharedSecret.Reveal()})
 	h.hang(client, admin, id.RandomString(o.Rand, 3))

@@ -35,6 +35,8 @@ type Options struct {
 	Profiles       Profiles
 	// Bell is rung for what is not stored: who types.
 	Bell *notify.Bell
+	// Count numbers its changes. nil: one of its own.
+	Count *notify.Count
 }
 
 // Server is the room core. It is safe for concurrent use.
@@ -55,6 +57,7 @@ type Server struct {
 	rooms  roomCache
 
 	bell   *notify.Bell
+	count  *notify.Count
 	typing typing
 
 	lastCreate atomic.Int64 // time of the newest room, in ms
@@ -75,6 +78,9 @@ func New(o Options) *Server {
 	if o.Policy == nil {
 		o.Policy = policy.AllowAll{}
 	}
+	if o.Count == nil {
+		o.Count = &notify.Count{}
+	}
 	return &Server{
 		db: o.DB, name: o.ServerName, signer: o.Signer, clock: o.Clock, rand: o.Rand,
 		policy: o.Policy, log: o.Log, version: o.DefaultVersion, profiles: o.Profiles,
@@ -83,6 +89,7 @@ func New(o Options) *Server {
 		events: newEventCache(eventCacheBytes),
 		rooms:  roomCache{rooms: map[string]*room{}},
 		bell:   o.Bell,
+		count:  o.Count,
 		typing: typing{rooms: map[string]*typists{}},
 	}
 }

@@ -16,13 +16,12 @@ const maxTyping = 2 * time.Minute
 // client's token tells that it was of another run.
 type typing struct {
 	mu    sync.Mutex
-	count int64 // of changes in this run
 	rooms map[string]*typists
 }
 
 // typists are the people who type in a room.
 type typists struct {
-	changed int64 // the count at the last change
+	changed int64 // the number of the last change
 	until   map[string]*time.Timer
 }
 
@@ -64,21 +63,13 @@ func (s *Server) typingEnds(user, room string) {
 
 // typingChanged runs under the lock. The bell's listeners do not block.
 func (s *Server) typingChanged(r *typists, room string) {
-	s.typing.count++
-	r.changed = s.typing.count
+	r.changed = s.count.Next()
 	if s.bell != nil {
 		s.bell.Ring(notify.Ring{Rooms: []string{room}})
 	}
 }
 
-// TypingCount is the number of changes in this run.
-func (s *Server) TypingCount() int64 {
-	s.typing.mu.Lock()
-	defer s.typing.mu.Unlock()
-	return s.typing.count
-}
-
-// Typing tells who types in a room, when that changed after a count.
+// Typing tells who types in a room, when that changed after the change of a number.
 func (s *Server) Typing(room string, after int64) (users []string, changed bool) {
 	s.typing.mu.Lock()
 	defer s.typing.mu.Unlock()

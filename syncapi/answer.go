@@ -14,8 +14,8 @@ type answer struct {
 	Fallback    []string       `json:"device_unused_fallback_key_types"`
 	Presence    *eventList     `json:"presence,omitempty"`
 
-	typed int64 // changes of typing that it knows
 	pos   int64 // the position that the answer is true at
+	count int64 // the number of the newest change, of what is not stored, that it knows
 }
 
 type eventList struct {

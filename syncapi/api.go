@@ -28,6 +28,7 @@ type Options struct {
 	Rooms *roomserver.Server
 	Users *userserver.Server
 	Bell  *notify.Bell
+	Count *notify.Count // of what is not stored: the one that the cores use
 	Clock func() time.Time
 	Log   *logrus.Entry
 }
@@ -37,6 +38,7 @@ type API struct {
 	db    *storage.DB
 	rooms *roomserver.Server
 	users *userserver.Server
+	count *notify.Count
 	clock func() time.Time
 	log   *logrus.Entry
 	hub   *hub
@@ -48,7 +50,7 @@ type API struct {
 
 // New makes the door and begins to listen to the bell.
 func New(o Options) *API {
-	a := &API{db: o.DB, rooms: o.Rooms, users: o.Users, clock: o.Clock, log: o.Log, hub: newHub(),
+	a := &API{db: o.DB, rooms: o.Rooms, users: o.Users, count: o.Count, clock: o.Clock, log: o.Log, hub: newHub(),
 		epoch: o.Clock().UnixMilli(), stop: make(chan struct{})}
 	a.quiet = o.Bell.Listen(a.hub.ring)
 	return a

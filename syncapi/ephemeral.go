@@ -62,7 +62,7 @@ func (g *gathering) ephemeral(r storage.SyncRoom, fresh bool) ([]json.RawMessage
 		}
 		out = append(out, raw)
 	}
-	after := g.q.typed
+	after := g.q.count
 	if fresh {
 		after = 0
 	}

@@ -15,8 +15,8 @@ type gathering struct {
 	ctx  context.Context
 	tx   *storage.ReadTx
 	upto int64
-	// typed is how often somebody's typing had changed when the answer was begun.
-	typed int64
+	// count is the newest change, of what is not stored, when the answer was begun.
+	count int64
 	now   int64
 	ans   *answer
 	// came and went are the rooms that the user joined or left since the token.
@@ -39,7 +39,7 @@ func (a *API) gather(ctx context.Context, q *request) (*answer, []string, error)
 
 func (g *gathering) all() (err error) {
 	// Before the rooms are read: what changes meanwhile is the next answer's.
-	g.typed = g.a.rooms.TypingCount()
+	g.count = g.a.count.Now()
 	if g.upto, err = g.tx.Position(); err != nil {
 		return err
 	}
@@ -47,8 +47,8 @@ func (g *gathering) all() (err error) {
 	if err = g.toDevice(); err != nil {
 		return err
 	}
-	g.ans.NextBatch = token.Sync(g.upto, g.a.epoch, g.typed)
-	g.ans.pos, g.ans.typed = g.upto, g.typed
+	g.ans.NextBatch = token.Sync(g.upto, g.a.epoch, g.count)
+	g.ans.pos, g.ans.count = g.upto, g.count
 	for _, step := range []func() error{g.ignoredUsers, g.readReceipts, g.allRooms, g.accountData, g.deviceLists, g.keyCounts} {
 		if err = step(); err != nil {
 			return err

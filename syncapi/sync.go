@@ -21,7 +21,7 @@ type request struct {
 	user, device string
 	guest        bool
 	since        int64 // position; 0: initial
-	typed        int64 // changes of typing that the client knows
+	count        int64 // the newest change, of what is not stored, that the client knows
 	initial      bool
 	full         bool
 	stateAfter   bool
@@ -82,7 +82,7 @@ func (a *API) serveSync(r *http.Request) (any, error) {
 // committed in between shows in the position.
 func (a *API) missed(ctx context.Context, ans *answer) (bool, error) {
 	now, err := a.db.Position(ctx)
-	return now > ans.pos || a.rooms.TypingCount() > ans.typed, err
+	return now > ans.pos || a.count.Now() > ans.count, err
 }
 
 func (a *API) parse(r *http.Request) (*request, error) {
@@ -112,7 +112,7 @@ func (a *API) parse(r *http.Request) (*request, error) {
 	q.since = t.Pos
 	if t.Epoch == a.epoch {
 		// Of another run, a count means nothing: everything is told again.
-		q.typed = t.N
+		q.count = t.N
 	}
 	return q, nil
 }
