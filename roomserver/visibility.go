@@ -187,5 +187,8 @@ func (a *access) filter(ctx context.Context, evs []storage.StoredEvent) ([]Visib
 				before: statetrie.Root(st.StateBefore), redactedBy: st.RedactedBy})
 		}
 	}
-	return out, a.dress(ctx, out)
+	if err := a.dress(ctx, out); err != nil {
+		return nil, err
+	}
+	return out, a.hideErased(ctx, out)
 }

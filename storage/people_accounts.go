@@ -106,6 +106,11 @@ func (tx *Tx) must(text string, args ...any) error {
 	return err
 }
 
+// Erased are those of the users who asked to be erased when they left.
+func (tx *ReadTx) Erased(users []string) ([]string, error) {
+	return tx.texts(`SELECT user_id FROM accounts WHERE user_id IN $1 AND erased = 1`, tx.in(users))
+}
+
 // RegistrationToken lets people register.
 type RegistrationToken struct {
 	Token       string

@@ -9,8 +9,8 @@ import (
 
 // Deactivate ends an account: its sessions, devices, keys, profile and settings go in
 // one commit, and then its rooms are left. If the server dies in between, they are
-// left at its next start. The name is never given again. erase is recorded for those
-// who judge what is shown of the user's events.
+// left at its next start. The name is never given again. erase is recorded: the
+// core of rooms shows the user's events as redacted to who was not there.
 func (s *Server) Deactivate(ctx context.Context, user string, erase bool) error {
 	err := s.write(ctx, func(tx *storage.Tx) error {
 		if err := deleteOthers(tx, user, ""); err != nil {
