@@ -40,12 +40,24 @@ type Settings struct {
 	Guests       bool
 	// PublicProfiles lets people without an account read profiles.
 	PublicProfiles bool
+	Terms          Terms
 	RateLimits     bool // false takes all limits away, for tests
 	Rates          Rates
 	BaseURL        string // for /.well-known/matrix/client; "" leaves it out
 	// SupportContact, a mail address or a user id, and SupportPage are for
 	// /.well-known/matrix/support; without either it is not there.
 	SupportContact, SupportPage string
+}
+
+// Terms are what people accept to make an account. Without a URL there are none.
+type Terms struct{ Version, Name, URL string }
+
+// Accepted is what is kept of their acceptance.
+func (t Terms) Accepted() string {
+	if t.URL == "" {
+		return ""
+	}
+	return t.Version + " " + t.URL
 }
 
 // Rates are how often things may be done. What is not set has a careful default.

@@ -20,9 +20,36 @@ type registerBody struct {
 	Type         *string `json:"type"`
 }
 
-// registrationFlows are what people go through to register; a way that is not here is
-// closed.
-var registrationFlows = map[string][][]string{RegisterOpen: {{userserver.StageDummy}}, RegisterToken: {{userserver.StageToken}}}
+// registrationFlows are what people go through to register; nil when it is closed.
+// The dummy stage is there only when nothing else is asked.
+func (a *API) registrationFlows() [][]string {
+	var stages []string
+	switch a.set.Registration {
+	case RegisterOpen:
+	case RegisterToken:
+		stages = append(stages, userserver.StageToken)
+	default:
+		return nil
+	}
+	if a.set.Terms.URL != "" {
+		stages = append(stages, userserver.StageTerms)
+	}
+	if len(stages) == 0 {
+		stages = []string{userserver.StageDummy}
+	}
+	return [][]string{stages}
+}
+
+// registrationParams tell a client which terms there are ("Terms of service at
+// registration").
+func (a *API) registrationParams() map[string]any {
+	t := a.set.Terms
+	if t.URL == "" {
+		return nil
+	}
+	return map[string]any{userserver.StageTerms: map[string]any{"policies": map[string]any{
+		"terms": map[string]any{"version": t.Version, "en": map[string]string{"name": t.Name, "url": t.URL}}}}}
+}
 
 // POST /_matrix/client/v3/register
 func (a *API) register(r *http.Request, _ caller) (any, error) {
@@ -42,14 +69,15 @@ func (a *API) register(r *http.Request, _ caller) (any, error) {
 	default:
 		return nil, matrixerr.New(http.StatusBadRequest, "M_UNRECOGNIZED", "kind is user or guest")
 	}
-	flows := registrationFlows[a.set.Registration]
+	flows := a.registrationFlows()
 	if flows == nil {
 		return nil, matrixerr.Forbidden("Registration is closed on this server")
 	}
 	if err := a.checkRegistration(r, b); err != nil {
 		return nil, err
 	}
-	token, err := a.users.Interactive(r.Context(), userserver.Ask{Action: "register", Body: rest, Flows: flows, Auth: auth})
+	token, err := a.users.Interactive(r.Context(), userserver.Ask{Action: "register", Body: rest, Flows: flows,
+		Params: a.registrationParams(), Auth: auth})
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +96,7 @@ func (a *API) register(r *http.Request, _ caller) (any, error) {
 
 // makeAccount makes a new account, or one of a guest's.
 func (a *API) makeAccount(r *http.Request, b registerBody, token string) (string, error) {
-	n := userserver.NewAccount{Localpart: b.Username, Password: b.Password, Token: token}
+	n := userserver.NewAccount{Localpart: b.Username, Password: b.Password, Token: token, Terms: a.set.Terms.Accepted()}
 	if b.GuestToken == "" {
 		return a.users.Register(r.Context(), n)
 	}
@@ -148,7 +176,7 @@ func (a *API) available(r *http.Request, _ caller) (any, error) {
 	if err := a.limit(a.questions, network(r)); err != nil {
 		return nil, err
 	}
-	if registrationFlows[a.set.Registration] == nil {
+	if a.registrationFlows() == nil {
 		return nil, matrixerr.Forbidden("Registration is closed on this server")
 	}
 	name := r.URL.Query().Get("username")

@@ -29,6 +29,14 @@ func (r *reader) check(c *Config) {
 	if n := c.Registration.MinPassword; n < 1 || n > 128 {
 		r.complain("registration.min_password", "a number from 1 to 128 is needed")
 	}
+	if t := c.Registration.Terms; t.URL != "" {
+		if u, err := url.Parse(t.URL); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+			r.complain("registration.terms.url", "%q is not the address of a page", t.URL)
+		}
+		if t.Name == "" || t.Version == "" {
+			r.complain("registration.terms.name", "terms need a name and a version")
+		}
+	}
 	if event.RulesOf(event.Version(c.Rooms.DefaultVersion)) == nil {
 		r.complain("rooms.default_version", "%q is not a room version of this server", c.Rooms.DefaultVersion)
 	}

@@ -124,6 +124,21 @@ type Registration struct {
 
 	// The fewest characters of a new password.
 	MinPassword int `yaml:"min_password"`
+
+	// What people must accept to make an account themselves.
+	Terms Terms `yaml:"terms"`
+}
+
+// Terms is a document that people accept.
+type Terms struct {
+	// Where it can be read. Empty: there are no terms.
+	URL string `yaml:"url"`
+
+	// What it is called.
+	Name string `yaml:"name"`
+
+	// Its version, which is kept with the acceptance.
+	Version string `yaml:"version"`
 }
 
 // Profiles says who may see profiles.
@@ -334,7 +349,7 @@ func Default() Config {
 	return Config{
 		DataDir:      "./chancery-data",
 		Listeners:    Listeners{Client: "127.0.0.1:8008", TrustedProxies: []string{"127.0.0.1", "::1"}},
-		Registration: Registration{Mode: RegistrationClosed, MinPassword: 8},
+		Registration: Registration{Mode: RegistrationClosed, MinPassword: 8, Terms: Terms{Name: "Terms and Conditions", Version: "1"}},
 		Rooms:        Rooms{DefaultVersion: "12", Publish: true},
 		RateLimits: RateLimits{
 			Enabled:      true,

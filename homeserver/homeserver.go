@@ -139,7 +139,8 @@ func (h *Homeserver) build(ctx context.Context, o Options, bell *notify.Bell) (e
 
 func clientSettings(cfg *config.Config) clientapi.Settings {
 	l := cfg.RateLimits
-	return clientapi.Settings{ServerName: cfg.ServerName, Registration: cfg.Registration.Mode, Guests: cfg.Registration.Guests, PublicProfiles: cfg.Profiles.Public,
+	return clientapi.Settings{ServerName: cfg.ServerName, Registration: cfg.Registration.Mode, Guests: cfg.Registration.Guests, PublicProfiles: cfg.Profiles.Public, Terms: clientapi.Terms{Version: cfg.Registration.Terms.Version,
+		Name: cfg.Registration.Terms.Name, URL: cfg.Registration.Terms.URL},
 		RateLimits: l.Enabled, Rates: clientapi.Rates{Login: ratelimit.Rate(l.Login), FailedLogin: ratelimit.Rate(l.FailedLogin),
 			Registration: ratelimit.Rate(l.Registration), Messages: ratelimit.Rate(l.Messages)},
 		BaseURL: cfg.WellKnown.Client, SupportContact: cfg.WellKnown.SupportContact, SupportPage: cfg.WellKnown.SupportPage}

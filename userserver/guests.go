@@ -34,6 +34,9 @@ func (s *Server) UpgradeGuest(ctx context.Context, guest Session, n NewAccount) 
 				return notFoundAs(err, errBadToken)
 			}
 		}
+		if err := acceptTerms(tx, guest.User, n.Terms); err != nil {
+			return err
+		}
 		if err := tx.SetKind(guest.User, "human"); err != nil {
 			return err
 		}

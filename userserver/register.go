@@ -2,6 +2,7 @@ package userserver
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 
@@ -20,6 +21,8 @@ type NewAccount struct {
 	DisplayName string
 	// Token is the registration token that lets the account in; "" asks for none.
 	Token string
+	// Terms are what the person has accepted, version and address; "" is none.
+	Terms string
 }
 
 var errTaken = matrixerr.UserInUse()
@@ -97,10 +100,25 @@ func (s *Server) putAccount(tx *storage.Tx, a storage.Account, n NewAccount) err
 	if err := tx.PutAccount(a); err != nil {
 		return err
 	}
-	if n.DisplayName == "" {
-		return nil
+	if err := acceptTerms(tx, a.UserID, n.Terms); err != nil || n.DisplayName == "" {
+		return err
 	}
 	return tx.PutProfile(a.UserID, "displayname", quoted(n.DisplayName))
+}
+
+// termsType is the setting of a user that says which terms they have accepted, and
+// when.
+const termsType = "im.chancery.accepted_terms"
+
+func acceptTerms(tx *storage.Tx, user, terms string) error {
+	if terms == "" {
+		return nil
+	}
+	content, err := json.Marshal(map[string]any{"terms": terms, "ts": tx.Now()})
+	if err != nil {
+		return err
+	}
+	return tx.PutAccountData(user, "", termsType, content)
 }
 
 // freshName is a name for who brings none: a number for guests, letters else.

@@ -17,6 +17,7 @@ const (
 	StagePassword = "m.login.password"
 	StageDummy    = "m.login.dummy"
 	StageToken    = "m.login.registration_token"
+	StageTerms    = "m.login.terms"
 )
 
 // Ask is a request that needs user-interactive authentication.
@@ -25,6 +26,7 @@ type Ask struct {
 	Action string // method and endpoint
 	Body   []byte // the request without auth: a session is good for this one only
 	Flows  [][]string
+	Params map[string]any // what a client must know of the stages, by stage
 	Auth   *AuthDict
 }
 
@@ -73,7 +75,7 @@ func (s *Server) Interactive(ctx context.Context, a Ask) (token string, err erro
 	if err := s.write(ctx, func(tx *storage.Tx) error { return tx.PutUIA(u) }); err != nil {
 		return "", err
 	}
-	return "", challenge(a.Flows, u.Session, done, failed)
+	return "", challenge(a, u.Session, done, failed)
 }
 
 // endUIA forgets a session whose flow is complete, if one was stored at all.
@@ -87,20 +89,16 @@ func (s *Server) endUIA(ctx context.Context, a Ask) error {
 // uiaSession is the session of the request, which must be of the same user, the
 // same endpoint and the same body.
 func (s *Server) uiaSession(ctx context.Context, a Ask, body []byte) (u storage.UIA, err error) {
-	if !id.IsDevice(a.Auth.Session) { // an opaque text, as a device id is
+	u, err = s.anyUIA(ctx, a.Auth.Session)
+	switch {
+	case err != nil:
+		return u, err
+	case u.User != a.User || u.Action != a.Action:
 		return u, errNoSession
-	}
-	err = s.db.Read(ctx, func(tx *storage.ReadTx) error {
-		u, err = tx.UIA(a.Auth.Session)
-		return err
-	})
-	if errors.Is(err, storage.ErrNotFound) || err == nil && (u.User != a.User || u.Action != a.Action) {
-		return u, errNoSession
-	}
-	if err == nil && string(u.Body) != string(body) {
+	case string(u.Body) != string(body):
 		return u, matrixerr.Forbidden("The request is not the one that this authentication was begun for")
 	}
-	return u, err
+	return u, nil
 }
 
 // stage tries one stage; a matrixerr.Error says that it failed.
@@ -180,13 +178,17 @@ func complete(flow, done []string) bool {
 }
 
 // challenge is the 401 answer that tells how to go on.
-func challenge(flows [][]string, session string, done []string, failed *matrixerr.Error) error {
-	list := make([]map[string]any, 0, len(flows))
-	for _, f := range flows {
+func challenge(a Ask, session string, done []string, failed *matrixerr.Error) error {
+	list := make([]map[string]any, 0, len(a.Flows))
+	for _, f := range a.Flows {
 		list = append(list, map[string]any{"stages": f})
 	}
 	e := matrixerr.New(401, "", "More authentication is needed")
-	e.Extra = map[string]any{"flows": list, "session": session, "params": map[string]any{}, "completed": done}
+	params := a.Params
+	if params == nil {
+		params = map[string]any{}
+	}
+	e.Extra = map[string]any{"flows": list, "session": session, "params": params, "completed": done}
 	if failed != nil {
 		e.Code, e.Message = failed.Code, failed.Message
 	}
