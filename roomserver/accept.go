@@ -58,11 +58,16 @@ func (b *batch) accept(ctx context.Context, in incoming) (authrules.Judged, erro
 		nid = b.outlier // an outlier keeps its number when it gets its place
 	}
 	row := storage.EventRow{NID: nid, Judged: judged, StateBefore: int64(before), JSON: in.ev.Bytes(), Flags: flagsOf(in.kind, judged)}
+	standing := in.kind != KindOutlier && row.Flags&(storage.FlagRejected|storage.FlagSoftFailed) == 0
+	if standing && in.kind == KindNew {
+		if err := b.push(ctx, in.ev, &row); err != nil {
+			return judged, err
+		}
+	}
 	b.know(entry{nid, in.ev}, row)
 	if err := b.placeInAuthChain(ctx, in.ev, nid); err != nil {
 		return judged, err
 	}
-	standing := in.kind != KindOutlier && row.Flags&(storage.FlagRejected|storage.FlagSoftFailed) == 0
 	if standing {
 		b.timeline(&row, in)
 		if in.txn != nil {

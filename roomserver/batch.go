@@ -13,23 +13,24 @@ import (
 // batch is one set of rows being built under the room lock, and the head that the
 // room will have with it. Dropped, it leaves no trace.
 type batch struct {
-	s       *Server
-	rm      *room
-	v       *view
-	set     *storage.Set
-	head    head
-	auth    map[authrules.Tuple]entry
-	levels  *authrules.PowerLevels
-	newRows []entry
-	placed  []int64 // events that got a position in the auth-chain index
-	readErr error   // the first error of a reader that cannot return one
-	rooted  bool    // the current state changed
-	fl      *flight
-	rev     int64   // of the room after the set
-	outlier int64   // number of the event that is here as an outlier, 0: none
-	waitFor *flight // a set in flight that holds the answer already
-
-	closedToGuests bool // the set may close the room to guests
+	s              *Server
+	rm             *room
+	v              *view
+	set            *storage.Set
+	head           head
+	auth           map[authrules.Tuple]entry
+	levels         *authrules.PowerLevels
+	newRows        []entry
+	placed         []int64 // events that got a position in the auth-chain index
+	readErr        error   // the first error of a reader that cannot return one
+	rooted         bool    // the current state changed
+	fl             *flight
+	rev            int64   // of the room after the set
+	outlier        int64   // number of the event that is here as an outlier, 0: none
+	waitFor        *flight // a set in flight that holds the answer already
+	closedToGuests bool    // the set may close the room to guests
+	threads        map[string]*thread
+	read           map[reading]bool // who has read to the end of the set, by sending or joining
 }
 
 func (s *Server) begin(rm *room) *batch {
@@ -129,7 +130,7 @@ func (b *batch) know(e entry, row storage.EventRow) {
 	b.newRows = append(b.newRows, e)
 	b.rm.over.events[e.nid] = e.ev
 	b.rm.over.rows[e.ev.ID()] = storage.StoredEvent{NID: e.nid, RoomNID: b.rm.nid, ID: e.ev.ID(),
-		Flags: row.Flags, StateBefore: row.StateBefore, Event: e.ev}
+		Flags: row.Flags, StateBefore: row.StateBefore, Push: row.Push, Thread: row.Thread, Event: e.ev}
 }
 
 // pendingRow is an event that is built and perhaps not committed yet.
@@ -219,6 +220,10 @@ func (b *batch) memberChanged(ctx context.Context, user string, old, cur entry) 
 	b.set.Members = append(b.set.Members, mc)
 	if local {
 		b.set.RingUsers = append(b.set.RingUsers, user)
+		b.fl.members = append(b.fl.members, user)
+		if is == "join" && was != "join" {
+			b.hasRead(user, "")
+		}
 	}
 	if (was == "join") != (is == "join") {
 		d := 1
@@ -252,11 +257,12 @@ func (b *batch) enqueue() *flight {
 	set.Rev = b.rev
 	b.head.rev = set.Rev
 	set.Room = storage.RoomHead{StateRoot: int64(b.head.root), LastTopo: b.head.topo,
-		Joined: b.head.joined, Invited: b.head.invited, Bump: b.bumps()}
+		Joined: b.head.joined, Invited: b.head.invited, Bump: b.bumps(), Counts: b.head.counts}
 	for _, t := range b.head.tips {
 		set.Room.Extremities = append(set.Room.Extremities, t.nid)
 	}
 	set.LogRoot = b.rooted
+	b.setMarkers()
 	for nodeID, body := range b.v.more {
 		set.Nodes = append(set.Nodes, storage.NodeRow{ID: nodeID, Body: body})
 		b.rm.over.nodes[nodeID] = body
@@ -289,6 +295,8 @@ func (b *batch) eventID(nid int64) string {
 func (b *batch) adopt() {
 	b.rm.head = b.head
 	b.rm.levels = b.levels
+	b.rm.adoptThreads(b.threads)
+	b.rm.audience.changed(b.fl.members)
 	for t, e := range b.auth {
 		b.rm.remember(t, e)
 	}

@@ -10,23 +10,29 @@ import (
 // PutReceipt notes that a member has read up to an event ("Receipts", client-server
 // API). kind is m.read or m.read.private.
 func (s *Server) PutReceipt(ctx context.Context, r Reader, room, kind, eventID, thread string) error {
-	var nid int64
+	var at storage.ReceiptAt
 	err := s.db.Read(ctx, func(tx *storage.ReadTx) error {
-		a, _, err := s.openEvent(ctx, tx, r, room, eventID)
+		a, st, err := s.openEvent(ctx, tx, r, room, eventID)
 		if err != nil {
 			return err
 		}
 		if a.member.Membership != "join" {
 			return errNotInRoom
 		}
-		nid = a.row.NID
+		at = storage.ReceiptAt{RoomID: room, Place: storage.Edge{Topo: st.Topo, NID: st.NID},
+			Receipt: storage.Receipt{RoomNID: a.row.NID, User: r.UserID, Type: kind, Thread: thread, EventID: eventID}}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
 	return s.db.Write(ctx, func(tx *storage.Tx) error {
-		return tx.PutReceipt(storage.Receipt{RoomNID: nid, User: r.UserID, Type: kind, Thread: thread, EventID: eventID, TS: tx.Now()}, room)
+		at.Receipt.TS = tx.Now()
+		moved, err := tx.PutReceipt(at)
+		if err != nil || !moved {
+			return err
+		}
+		return tx.MarkRead(at)
 	})
 }
 

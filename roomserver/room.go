@@ -31,6 +31,9 @@ type room struct {
 	recent map[[16]byte]string // transaction ids that were committed lately
 	nids   map[string]int64    // of the events in auth
 	chains *chainCache         // the auth-chain index, with what is in flight
+
+	threads  map[string]*thread // by root, some of them
+	audience audience           // local members whose push rules are unusual
 }
 
 // head is what a set of rows changes of a room.
@@ -41,6 +44,7 @@ type head struct {
 	topo    int64
 	joined  int64
 	invited int64
+	counts  storage.Counts // what notified in the main timeline so far
 }
 
 // tip is a forward extremity.
@@ -74,6 +78,7 @@ type flight struct {
 	pruned    []int64
 	gen       uint64 // of the event cache when the set was handed over
 	placed    []int64
+	members   []string      // local users whose member event changed
 	done      chan struct{} // closed by the one who waits
 	err       error         // valid once done is closed
 }
@@ -170,7 +175,7 @@ func (s *Server) load(ctx context.Context, rm *room) error {
 		}
 		rm.reset(row.NID, event.RulesOf(event.Version(row.Version)))
 		rm.head = head{rev: row.Rev, root: statetrie.Root(row.StateRoot), topo: row.LastTopo,
-			joined: row.Joined, invited: row.Invited}
+			joined: row.Joined, invited: row.Invited, counts: row.Counts}
 		v := &view{s: s, nid: rm.nid, tx: tx}
 		for _, nid := range row.Extremities {
 			st, ok := tips[nid]

@@ -33,10 +33,13 @@ type Options struct {
 	Log            *logrus.Entry
 	DefaultVersion event.Version
 	Profiles       Profiles
-	// Bell is rung for what is not stored: who types.
+	// Bell is rung for what is not stored: who types. It tells whose push rules
+	// changed.
 	Bell *notify.Bell
 	// Count numbers its changes. nil: one of its own.
 	Count *notify.Count
+	// BodyMentions: the predefined push rules look for names in the body of messages.
+	BodyMentions bool
 }
 
 // Server is the room core. It is safe for concurrent use.
@@ -59,6 +62,7 @@ type Server struct {
 	bell   *notify.Bell
 	count  *notify.Count
 	typing typing
+	rules  *ruleBook
 
 	lastCreate atomic.Int64 // time of the newest room, in ms
 }
@@ -81,7 +85,7 @@ func New(o Options) *Server {
 	if o.Count == nil {
 		o.Count = &notify.Count{}
 	}
-	return &Server{
+	s := &Server{
 		db: o.DB, name: o.ServerName, signer: o.Signer, clock: o.Clock, rand: o.Rand,
 		policy: o.Policy, log: o.Log, version: o.DefaultVersion, profiles: o.Profiles,
 		hasher: statetrie.NewHasher(o.DB.Secret()),
@@ -91,7 +95,12 @@ func New(o Options) *Server {
 		bell:   o.Bell,
 		count:  o.Count,
 		typing: typing{rooms: map[string]*typists{}},
+		rules:  newRuleBook(o.BodyMentions),
 	}
+	if s.bell != nil {
+		s.bell.Listen(func(r notify.Ring) { s.rules.forget(r.Rules) })
+	}
+	return s
 }
 
 // DefaultVersion is the version of rooms created without one.

@@ -136,21 +136,41 @@ func (tx *ReadTx) UnusualMembers(room int64) ([]Unusual, error) {
 		WHERE m.room_nid = $1 AND m.membership = 'join' AND (p.user_id IS NOT NULL OR a.user_id IS NOT NULL)`, scanUnusual, room)
 }
 
-// UnusualUser is what is unusual about one user; ErrNotFound when nothing is.
-func (tx *ReadTx) UnusualUser(user string) (Unusual, error) {
-	u := Unusual{User: user}
-	rules, _, err := tx.PushRules(user)
-	if err != nil {
-		return u, err
+// UnusualUsers are those of some users about whom something is unusual.
+func (tx *ReadTx) UnusualUsers(users []string) (out []Unusual, err error) {
+	for from := 0; from < len(users) && err == nil; from += chunk {
+		var list []Unusual
+		list, err = collect(tx, `SELECT c.user_id, p.json, a.content FROM accounts c
+			LEFT JOIN push_rules p ON p.user_id = c.user_id
+			LEFT JOIN account_data a ON a.user_id = c.user_id AND a.room_id = '' AND a.type = 'm.ignored_user_list' AND a.deleted = 0
+			WHERE c.user_id IN $1 AND (p.user_id IS NOT NULL OR a.user_id IS NOT NULL)`, scanUnusual, tx.in(users[from:min(from+chunk, len(users))]))
+		out = append(out, list...)
 	}
-	ignores, err := tx.AccountData(user, "", "m.ignored_user_list")
-	if errors.Is(err, ErrNotFound) {
-		err = nil
-	}
-	if u.Rules, u.Ignores = rules, ignores; err == nil && rules == nil && ignores == nil {
-		err = ErrNotFound
-	}
-	return u, err
+	return out, err
 }
 
 func scanUnusual(s scanner) (u Unusual, err error) { return u, s.Scan(&u.User, &u.Rules, &u.Ignores) }
+
+// NamedMember is a joined member with their member event.
+type NamedMember struct {
+	User string
+	JSON []byte
+}
+
+// NamedMembers are the joined members of one server with their member events.
+func (tx *ReadTx) NamedMembers(room int64, server string) ([]NamedMember, error) {
+	return collect(tx, `SELECT m.user_id, j.json FROM memberships m JOIN event_json j ON j.event_nid = m.event_nid
+		WHERE m.room_nid = $1 AND m.membership = 'join' AND m.user_id LIKE $2`,
+		func(s scanner) (m NamedMember, err error) { return m, s.Scan(&m.User, &m.JSON) }, room, "%:"+server)
+}
+
+// JoinedAmong are those of some users who are in the room.
+func (tx *ReadTx) JoinedAmong(room int64, users []string) (out []string, err error) {
+	for from := 0; from < len(users) && err == nil; from += chunk {
+		var list []string
+		list, err = tx.texts(`SELECT user_id FROM memberships WHERE room_nid = $1 AND membership = 'join' AND user_id IN $2`,
+			room, tx.in(users[from:min(from+chunk, len(users))]))
+		out = append(out, list...)
+	}
+	return out, err
+}

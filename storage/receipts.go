@@ -10,20 +10,6 @@ type Receipt struct {
 	TS      int64 // ms since the epoch
 }
 
-// PutReceipt moves a user's receipt and wakes who is in the room; a private one
-// wakes its user only.
-func (tx *Tx) PutReceipt(r Receipt, roomID string) error {
-	_, err := tx.exec(`INSERT INTO receipts (room_nid, user_id, type, thread_id, event_id, ts, pos) VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (room_nid, user_id, type, thread_id) DO UPDATE SET event_id = excluded.event_id, ts = excluded.ts, pos = excluded.pos`,
-		r.RoomNID, r.User, r.Type, r.Thread, r.EventID, r.TS, tx.NextPos())
-	if r.Type == "m.read" {
-		tx.RingRoom(roomID)
-	} else {
-		tx.RingUser(r.User)
-	}
-	return err
-}
-
 func scanReceipt(s scanner) (r Receipt, err error) {
 	return r, s.Scan(&r.RoomNID, &r.User, &r.Type, &r.Thread, &r.EventID, &r.TS)
 }

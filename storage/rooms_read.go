@@ -89,3 +89,9 @@ func (tx *ReadTx) StateRootAt(room, pos int64) (root int64, err error) {
 func (tx *ReadTx) CurrentStateOfType(room int64, kind string) ([]StoredEvent, error) {
 	return collect(tx, `SELECT `+eventColumns+`WHERE e.event_nid IN (SELECT event_nid FROM current_state WHERE room_nid = $1 AND type = $2)`, scanEvent, room, kind)
 }
+
+// JoinedRooms are the rooms that a user is in.
+func (tx *ReadTx) JoinedRooms(user string) ([]RoomRow, error) {
+	return collect(tx, `SELECT `+roomColumns+` FROM memberships m JOIN rooms r ON r.room_nid = m.room_nid
+		WHERE m.user_id = $1 AND m.membership = 'join'`, scanRoom, user)
+}

@@ -140,6 +140,7 @@ func closures(tx *Tx, p *Pending) (err error) {
 	p.ring.Rooms = append(p.ring.Rooms, tx.ring.Rooms...)
 	p.ring.Users = append(p.ring.Users, tx.ring.Users...)
 	p.ring.Servers = append(p.ring.Servers, tx.ring.Servers...)
+	p.ring.Rules = append(p.ring.Rules, tx.ring.Rules...)
 	if tx.next > before {
 		p.ring.Pos = tx.next
 	}

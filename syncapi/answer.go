@@ -41,6 +41,9 @@ type joinedRoom struct {
 	Timeline    *timeline  `json:"timeline,omitempty"`
 	Ephemeral   *eventList `json:"ephemeral,omitempty"`
 	AccountData *eventList `json:"account_data,omitempty"`
+
+	Unread        *unreadCounts            `json:"unread_notifications,omitempty"`
+	UnreadThreads map[string]*unreadCounts `json:"unread_thread_notifications,omitempty"`
 }
 
 type leftRoom struct {

@@ -2,6 +2,8 @@ package syncapi
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 
 	"github.com/chancery-im/chancery/storage"
 )
@@ -30,6 +32,40 @@ func (g *gathering) readReceipts() error {
 	return err
 }
 
+// receiptContents puts receipts into as few events as can hold them. An event has
+// place for one receipt of a user and type on a message: of several the one without a
+// thread comes first, and is all that clients need (MSC4102).
+func (g *gathering) receiptContents(list []storage.Receipt) (out []receiptContent) {
+	slices.SortStableFunc(list, func(a, b storage.Receipt) int { return strings.Compare(a.Thread, b.Thread) })
+	for _, rc := range list {
+		if g.ignored[rc.User] {
+			continue
+		}
+		for i := 0; ; i++ {
+			if i == len(out) {
+				out = append(out, receiptContent{})
+			}
+			if have, taken := out[i][rc.EventID][rc.Type][rc.User]; !taken {
+				out[i].put(rc)
+			} else if have.Thread != "" {
+				continue
+			}
+			break
+		}
+	}
+	return out
+}
+
+func (c receiptContent) put(rc storage.Receipt) {
+	if c[rc.EventID] == nil {
+		c[rc.EventID] = map[string]map[string]receiptMark{}
+	}
+	if c[rc.EventID][rc.Type] == nil {
+		c[rc.EventID][rc.Type] = map[string]receiptMark{}
+	}
+	c[rc.EventID][rc.Type][rc.User] = receiptMark{rc.TS, rc.Thread}
+}
+
 // ephemeral are the events of a room that are in no timeline: who types, and how far
 // people have read.
 func (g *gathering) ephemeral(r storage.SyncRoom, fresh bool) ([]json.RawMessage, error) {
@@ -42,25 +78,14 @@ func (g *gathering) ephemeral(r storage.SyncRoom, fresh bool) ([]json.RawMessage
 			return nil, err
 		}
 	}
-	content := receiptContent{}
-	for _, rc := range list {
-		if g.ignored[rc.User] {
-			continue
+	if f.MatchType("m.receipt") {
+		for _, content := range g.receiptContents(list) {
+			raw, err := json.Marshal(map[string]any{"type": "m.receipt", "content": content})
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, raw)
 		}
-		if content[rc.EventID] == nil {
-			content[rc.EventID] = map[string]map[string]receiptMark{}
-		}
-		if content[rc.EventID][rc.Type] == nil {
-			content[rc.EventID][rc.Type] = map[string]receiptMark{}
-		}
-		content[rc.EventID][rc.Type][rc.User] = receiptMark{rc.TS, rc.Thread}
-	}
-	if len(content) > 0 && f.MatchType("m.receipt") {
-		raw, err := json.Marshal(map[string]any{"type": "m.receipt", "content": content})
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, raw)
 	}
 	after := g.q.count
 	if fresh {

@@ -24,6 +24,7 @@ type gathering struct {
 	rooms      []string // joined rooms
 	ignored    map[string]bool
 	receipts   map[int64][]storage.Receipt // by room
+	counted    []storage.RoomRow           // joined rooms in the answer, whose unread are told
 }
 
 // gather reads everything new for the user, in one snapshot, and the rooms that

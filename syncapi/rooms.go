@@ -25,6 +25,9 @@ func (g *gathering) allRooms() error {
 			return err
 		}
 	}
+	if err := g.unread(lists); err != nil {
+		return err
+	}
 	if lists.Join != nil || lists.Invite != nil || lists.Knock != nil || lists.Leave != nil {
 		g.ans.Rooms = lists
 	}
@@ -71,7 +74,8 @@ func (g *gathering) joined(lists *roomLists, r storage.SyncRoom) error {
 		return err
 	}
 	moved := r.Room.LastPos > g.q.since || fresh || g.q.full
-	if !moved && len(data)+len(ephemeral) == 0 {
+	read := g.hasRead(r.Room.NID)
+	if !moved && !read && len(data)+len(ephemeral) == 0 {
 		return nil
 	}
 	out := &joinedRoom{AccountData: list(data), Ephemeral: list(ephemeral)}
@@ -84,7 +88,7 @@ func (g *gathering) joined(lists *roomLists, r storage.SyncRoom) error {
 		if out.Summary, err = g.summary(r, b); err != nil {
 			return err
 		}
-		if b.empty() && len(data)+len(ephemeral) == 0 && !fresh && !g.q.full {
+		if b.empty() && !read && len(data)+len(ephemeral) == 0 && !fresh && !g.q.full {
 			return nil
 		}
 	}
@@ -92,6 +96,7 @@ func (g *gathering) joined(lists *roomLists, r storage.SyncRoom) error {
 		lists.Join = map[string]*joinedRoom{}
 	}
 	lists.Join[r.Room.ID] = out
+	g.counted = append(g.counted, r.Room)
 	return nil
 }
 

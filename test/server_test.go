@@ -290,6 +290,21 @@ type syncRoom struct {
 		Invited *int     `json:"m.invited_member_count"`
 		Heroes  []string `json:"m.heroes"`
 	}
+	Unread        *unread            `json:"unread_notifications"`
+	UnreadThreads map[string]*unread `json:"unread_thread_notifications"`
+}
+
+// unread prints as notifications/highlights.
+type unread struct {
+	Notify    int `json:"notification_count"`
+	Highlight int `json:"highlight_count"`
+}
+
+func (u *unread) String() string {
+	if u == nil {
+		return "none"
+	}
+	return fmt.Sprintf("%d/%d", u.Notify, u.Highlight)
 }
 
 // syncs asks what is new since the last time; query adds parameters.

@@ -11,6 +11,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/chancery-im/chancery/internal/matrixerr"
+	"github.com/chancery-im/chancery/internal/pushrules"
 	"github.com/chancery-im/chancery/storage"
 	"github.com/chancery-im/chancery/storage/storagetest"
 	"github.com/chancery-im/chancery/userserver"
@@ -167,4 +168,8 @@ func (w *town) devices(user string) (ids []string) {
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+func (f *fakeRooms) RulesChanged(*storage.Tx, string, *pushrules.Compiled, *pushrules.Compiled) error {
+	return nil
 }

@@ -37,8 +37,14 @@ func (s *Server) ChangePushRules(ctx context.Context, user string, change func(*
 		if err != nil {
 			return err
 		}
+		before := pushrules.Compile(user, c.Effective(user))
 		if err := change(&c); err != nil {
 			return err
+		}
+		if s.rooms != nil {
+			if err := s.rooms.RulesChanged(tx, user, before, pushrules.Compile(user, c.Effective(user))); err != nil {
+				return err
+			}
 		}
 		if raw, err = json.Marshal(c); err != nil {
 			return err

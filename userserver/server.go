@@ -18,6 +18,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/chancery-im/chancery/internal/id"
+	"github.com/chancery-im/chancery/internal/pushrules"
 	"github.com/chancery-im/chancery/storage"
 )
 
@@ -27,6 +28,8 @@ type Rooms interface {
 	UpdateProfile(ctx context.Context, user string) error
 	// Leave leaves a room, and turns down an invite or takes back a knock.
 	Leave(ctx context.Context, user, room, reason string) error
+	// RulesChanged tells that a user's push rules change with this transaction.
+	RulesChanged(tx *storage.Tx, user string, before, after *pushrules.Compiled) error
 }
 
 // Options are all that a Server needs. DB, ServerName, Clock and Log must be set.
