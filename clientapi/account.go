@@ -1,6 +1,7 @@
 package clientapi
 
 import (
+	"cmp"
 	"net/http"
 
 	"github.com/chancery-im/chancery/internal/httpjson"
@@ -15,6 +16,8 @@ func (a *API) whoami(_ *http.Request, c caller) (any, error) {
 	}
 	return out, nil
 }
+
+var errNoPassword error = matrixerr.Forbidden("The account has no password: its owner logs in otherwise")
 
 // POST /_matrix/client/v3/account/password
 func (a *API) changePassword(r *http.Request, c caller) (any, error) {
@@ -31,6 +34,9 @@ func (a *API) changePassword(r *http.Request, c caller) (any, error) {
 	}
 	if err := a.users.CheckPassword(b.Password); err != nil {
 		return nil, err
+	}
+	if has, err := a.users.HasPassword(r.Context(), c.User); err != nil || !has {
+		return nil, cmp.Or(err, errNoPassword)
 	}
 	if err := a.confirm(r, c, "account/password", auth, rest); err != nil {
 		return nil, err

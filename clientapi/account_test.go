@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/chancery-im/chancery/userserver"
 )
 
 func TestAPasswordIsChangedByWhoKnowsIt(t *testing.T) {
@@ -217,5 +220,39 @@ func TestWhatTheServerSaysOfItself(t *testing.T) {
 		}
 	}, func(s *Settings) {
 		s.BaseURL, s.SupportContact, s.SupportPage = "https://matrix.test.example", "@root:test.example", "https://help.example"
+	})
+}
+
+func TestWhoHasNoPasswordConfirmsByHavingLoggedIn(t *testing.T) {
+	eachDoor(t, func(d *door) {
+		user, err := d.users.Register(d.Context(), userserver.NewAccount{Localpart: "alice"})
+		if err != nil {
+			d.Fatal(err)
+		}
+		login := func(device string, refresh bool) userserver.Tokens {
+			t, err := d.users.Login(d.Context(), user, userserver.LoginOptions{Device: device, Refresh: refresh})
+			if err != nil {
+				d.Fatal(err)
+			}
+			return t
+		}
+		old := login("OLD", true)
+		d.pass(time.Minute)
+		renewed, err := d.users.Refresh(d.Context(), old.Refresh)
+		if err != nil {
+			d.Fatal(err)
+		}
+		d.call(renewed.Access, "DELETE", "/devices/OTHER", m{}).no(403, "M_FORBIDDEN")
+		here := login("HERE", false).Access
+		d.call(here, "DELETE", "/devices/OLD", m{}).ok()
+		d.call(here, "POST", "/account/password", m{"new_password": "another good one"}).no(403, "M_FORBIDDEN")
+		if raw := d.call(here, "GET", "/capabilities", nil).ok().raw; !strings.Contains(raw, `"m.change_password":{"enabled":false}`) {
+			d.Error(raw)
+		}
+		d.pass(11 * time.Minute)
+		d.call(here, "DELETE", "/devices/HERE", m{}).no(403, "M_FORBIDDEN")
+		d.call(here, "POST", "/account/deactivate", m{}).no(403, "M_FORBIDDEN")
+		bob := d.register("bob")
+		d.call(bob, "DELETE", "/devices/HERE", m{}).no(401, "") // who has a password is asked for it
 	})
 }

@@ -75,6 +75,7 @@ type Options struct {
 	Clock    func() time.Time
 	Log      *logrus.Entry
 	Settings Settings
+	Services AppServices // nil: there are none
 }
 
 // API serves the client-server API.
@@ -84,6 +85,7 @@ type API struct {
 	clock         func() time.Time
 	log           *logrus.Entry
 	set           Settings
+	services      AppServices
 	logins        *ratelimit.Limiter // by address, and by user
 	failures      *ratelimit.Limiter // of passwords, by address and by user
 	registrations *ratelimit.Limiter // by address
@@ -96,7 +98,10 @@ func New(o Options) *API {
 	rates := o.Settings.Rates
 	registration := rates.Registration.Or(ratelimit.Rate{PerSecond: 0.1, Burst: 5})
 	limiter := func(r, byDefault ratelimit.Rate) *ratelimit.Limiter { return ratelimit.New(o.Clock, r.Or(byDefault)) }
-	return &API{users: o.Users, rooms: o.Rooms, clock: o.Clock, log: o.Log, set: o.Settings,
+	if o.Services == nil {
+		o.Services = noServices{}
+	}
+	return &API{services: o.Services, users: o.Users, rooms: o.Rooms, clock: o.Clock, log: o.Log, set: o.Settings,
 		logins:        limiter(rates.Login, ratelimit.Rate{PerSecond: 0.1, Burst: 10}),
 		failures:      limiter(rates.FailedLogin, ratelimit.Rate{PerSecond: 0.005, Burst: 5}),
 		registrations: ratelimit.New(o.Clock, registration),

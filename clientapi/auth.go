@@ -44,9 +44,12 @@ func authBody(r *http.Request, into any) (auth *userserver.AuthDict, rest []byte
 }
 
 // confirm asks a user for their password before something that a stolen token alone
-// must not do.
+// must not do; who has no password must have logged in just now.
 func (a *API) confirm(r *http.Request, c caller, action string, auth *userserver.AuthDict, rest []byte) error {
 	if err := a.limit(a.messages, c.User); err != nil {
+		return err
+	}
+	if done, err := a.users.Confirmed(r.Context(), c.Session); err != nil || done {
 		return err
 	}
 	ask := userserver.Ask{User: c.User, Action: action, Body: rest, Flows: [][]string{{userserver.StagePassword}}, Auth: auth}

@@ -2,7 +2,6 @@ package clientapi
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/chancery-im/chancery/internal/httpjson"
 	"github.com/chancery-im/chancery/internal/matrixerr"
@@ -26,10 +25,14 @@ type loginBody struct {
 
 // GET /_matrix/client/v3/login
 func (a *API) loginFlows(*http.Request, caller) (any, error) {
-	return map[string]any{"flows": []any{
+	flows := []any{
 		map[string]string{"type": "m.login.password"},
 		map[string]any{"type": "m.login.token", "get_login_token": true},
-	}}, nil
+	}
+	if a.services != (noServices{}) {
+		flows = append(flows, map[string]string{"type": typeAppService})
+	}
+	return map[string]any{"flows": flows}, nil
 }
 
 // POST /_matrix/client/v3/login
@@ -38,8 +41,10 @@ func (a *API) login(r *http.Request, _ caller) (any, error) {
 	if err := httpjson.Decode(r, &b); err != nil {
 		return nil, err
 	}
-	if err := a.limit(a.logins, network(r)); err != nil {
-		return nil, err
+	if b.Type != typeAppService { // which cannot be guessed at, and logs many in
+		if err := a.limit(a.logins, network(r)); err != nil {
+			return nil, err
+		}
 	}
 	o := userserver.LoginOptions{Device: b.DeviceID, DeviceName: b.DeviceName, Refresh: b.Refresh, IP: address(r), Agent: r.UserAgent()}
 	if err := o.Check(); err != nil {
@@ -69,6 +74,8 @@ func (a *API) whoLogsIn(r *http.Request, b loginBody) (string, error) {
 		return a.users.TakeLoginToken(r.Context(), b.Token)
 	case "m.login.password":
 		return a.byPassword(r, b)
+	case typeAppService:
+		return a.byService(r, b)
 	case "":
 		return "", matrixerr.MissingParam("type is missing")
 	}
@@ -96,10 +103,7 @@ func (a *API) byPassword(r *http.Request, b loginBody) (string, error) {
 	case b.Password == "":
 		return "", matrixerr.MissingParam("password is missing")
 	}
-	user := strings.ToLower(name)
-	if !strings.HasPrefix(user, "@") {
-		user = a.users.UserID(user)
-	}
+	user := a.fullID(name)
 	if !a.users.Local(user) {
 		return "", errBadLogin
 	}

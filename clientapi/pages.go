@@ -20,8 +20,8 @@ var pages embed.FS
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// page answers with a file.
-func page(name, kind string) (any, error) {
+// static answers with a file.
+func static(name, kind string) (any, error) {
 	raw, err := pages.ReadFile("pages/" + name)
 	if err != nil {
 		return nil, err
@@ -36,15 +36,15 @@ func page(name, kind string) (any, error) {
 }
 
 // GET /_matrix/static/client/login/
-func (a *API) loginPage(*http.Request, caller) (any, error) { return page("login.html", "text/html") }
+func (a *API) loginPage(*http.Request, caller) (any, error) { return static("login.html", "text/html") }
 
 // GET /_matrix/static/client/{file}
 func (a *API) pageFile(r *http.Request, _ caller) (any, error) {
 	switch name := param(r, "file"); name {
 	case "login.js", "auth.js":
-		return page(name, "text/javascript")
+		return static(name, "text/javascript")
 	case "page.css":
-		return page(name, "text/css")
+		return static(name, "text/css")
 	case "terms":
 		if t := a.set.Terms; t.URL != "" {
 			return map[string]string{"name": t.Name, "url": t.URL}, nil
@@ -58,7 +58,7 @@ func (a *API) authPage(r *http.Request, _ caller) (any, error) {
 	if !userserver.KnownStage(param(r, "stage")) {
 		return nil, matrixerr.Unrecognized()
 	}
-	return page("auth.html", "text/html")
+	return static("auth.html", "text/html")
 }
 
 // POST /_matrix/client/v3/auth/{authType}/fallback/web

@@ -10,14 +10,14 @@ import (
 
 // registerBody is the body of POST /register.
 type registerBody struct {
-	Username     string  `json:"username"`
-	Password     string  `json:"password"`
-	DeviceID     string  `json:"device_id"`
-	DeviceName   string  `json:"initial_device_display_name"`
-	InhibitLogin bool    `json:"inhibit_login"`
-	Refresh      bool    `json:"refresh_token"`
-	GuestToken   string  `json:"guest_access_token"`
-	Type         *string `json:"type"`
+	Username     string `json:"username"`
+	Password     string `json:"password"`
+	DeviceID     string `json:"device_id"`
+	DeviceName   string `json:"initial_device_display_name"`
+	InhibitLogin bool   `json:"inhibit_login"`
+	Refresh      bool   `json:"refresh_token"`
+	GuestToken   string `json:"guest_access_token"`
+	Type         string `json:"type"` // of application services; others send anything
 }
 
 // registrationFlows are what people go through to register; nil when it is closed.
@@ -58,10 +58,13 @@ func (a *API) register(r *http.Request, _ caller) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	b.Username = strings.ToLower(b.Username)
+	if b.Type == typeAppService {
+		return a.registerForService(r, b)
+	}
 	if err := a.limit(a.questions, network(r)); err != nil {
 		return nil, err
 	}
-	b.Username = strings.ToLower(b.Username)
 	switch kind := r.URL.Query().Get("kind"); kind {
 	case "guest":
 		return a.registerGuest(r, b)

@@ -23,7 +23,11 @@ func (a *API) versions(*http.Request, caller) (any, error) {
 }
 
 // GET /_matrix/client/v3/capabilities
-func (a *API) capabilities(_ *http.Request, c caller) (any, error) {
+func (a *API) capabilities(r *http.Request, c caller) (any, error) {
+	password, err := a.users.HasPassword(r.Context(), c.User)
+	if err != nil {
+		return nil, err
+	}
 	available := map[string]string{}
 	for _, v := range event.Versions() {
 		available[string(v)] = "stable"
@@ -31,7 +35,7 @@ func (a *API) capabilities(_ *http.Request, c caller) (any, error) {
 	can := func(enabled bool) map[string]bool { return map[string]bool{"enabled": enabled} }
 	own := can(!c.Guest)
 	all := map[string]any{
-		"m.change_password": own,
+		"m.change_password": can(password),
 		"m.room_versions":   map[string]any{"default": a.rooms.DefaultVersion(), "available": available},
 		"m.set_displayname": can(true), "m.set_avatar_url": own, "m.profile_fields": can(true),
 		"m.3pid_changes":             can(false),

@@ -44,6 +44,18 @@ func (s *Server) CheckLocalpart(localpart string) error {
 	return nil
 }
 
+// KindAppService is an account that an application service makes, whose names the
+// services share out among themselves.
+const KindAppService = "appservice"
+
+func (s *Server) checkName(n NewAccount) error {
+	err := s.CheckLocalpart(n.Localpart)
+	if n.Kind == KindAppService && matrixerr.Is(err, "M_EXCLUSIVE") {
+		return nil
+	}
+	return err
+}
+
 // Available says whether a name is free: nil, or the error that says why not.
 func (s *Server) Available(ctx context.Context, localpart string) error {
 	if err := s.CheckLocalpart(localpart); err != nil {
@@ -69,7 +81,7 @@ func (s *Server) Register(ctx context.Context, n NewAccount) (user string, err e
 		if n.Localpart, err = s.freshName(ctx, guest); err != nil {
 			return "", err
 		}
-	} else if err := s.CheckLocalpart(n.Localpart); err != nil {
+	} else if err := s.checkName(n); err != nil {
 		return "", err
 	}
 	a := storage.Account{UserID: s.UserID(n.Localpart), Kind: n.Kind, Admin: n.Admin}

@@ -23,6 +23,9 @@ type Session struct {
 	Family int64 // of sessions that refreshing made of one login
 	// Expires is when the token ends, in ms since the epoch; 0: never.
 	Expires int64
+	// LoggedIn is when the login was that gave this very token, in ms; 0 for a token
+	// that refreshing made.
+	LoggedIn int64
 	// Locked accounts may only log out; suspended ones may mostly read.
 	Locked, Suspended bool
 }
@@ -152,7 +155,11 @@ func (s *Server) session(ctx context.Context, h [32]byte) (Session, error) {
 }
 
 func sessionOf(row storage.Session) Session {
-	return Session{ID: row.ID, User: row.User, Device: row.Device, Kind: row.Account.Kind, Guest: row.Account.Kind == "guest",
+	login := row.Created
+	if row.ID != row.Family {
+		login = 0
+	}
+	return Session{LoggedIn: login, ID: row.ID, User: row.User, Device: row.Device, Kind: row.Account.Kind, Guest: row.Account.Kind == "guest",
 		Admin: row.Account.Admin, Family: row.Family, Expires: row.Expires, Locked: row.Account.Locked, Suspended: row.Account.Suspended}
 }
 
