@@ -35,6 +35,8 @@ func (a *API) accountRoutes() []route {
 		{"PUT", "/pushrules/global/{kind}/{ruleID}/enabled", members, small, a.putPushRuleEnabled},
 		{"GET", "/pushrules/global/{kind}/{ruleID}/actions", members, none, a.getPushRuleActions},
 		{"PUT", "/pushrules/global/{kind}/{ruleID}/actions", members, small, a.putPushRuleActions},
+		{"GET", "/pushers", members, none, a.pushers},
+		{"POST", "/pushers/set", members, small, a.setPusher},
 		{"GET", "/_matrix/client/versions", anyone, none, a.versions},
 		{"GET", "/.well-known/matrix/client", anyone, none, a.wellKnown},
 		{"GET", "/.well-known/matrix/support", anyone, none, a.wellKnownSupport},

@@ -18,6 +18,7 @@ func (a *API) versions(*http.Request, caller) (any, error) {
 	return map[string]any{"versions": specVersions, "unstable_features": map[string]bool{
 		"org.matrix.msc3391": true, // account data can be deleted
 		"org.matrix.msc3814": true, // dehydrated devices
+		"org.matrix.msc3881": true, // pushers can be disabled
 		"org.matrix.msc4222": true, // state_after in /sync
 	}}, nil
 }

@@ -115,7 +115,7 @@ func (h *Homeserver) build(ctx context.Context, o Options, bell *notify.Bell) (e
 	httpjson.Register(sentinels()...)
 	count := &notify.Count{}
 	h.Users = userserver.New(userserver.Options{DB: h.DB, ServerName: cfg.ServerName, Clock: o.Clock, Rand: o.Rand, Log: o.Log,
-		MinPassword: cfg.Registration.MinPassword, BodyMentions: cfg.Push.BodyMentions})
+		MinPassword: cfg.Registration.MinPassword, BodyMentions: cfg.Push.BodyMentions, Gateway: h.Egress.Gateway})
 	if h.Keys, err = h.ownKeys(ctx, o.Rand); err != nil {
 		return err
 	}

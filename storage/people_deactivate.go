@@ -12,6 +12,9 @@ func (tx *Tx) Deactivate(user string, erase bool) error {
 	if err != nil {
 		return err
 	}
+	if err := tx.DeletePushersBut(user, ""); err != nil {
+		return err
+	}
 	for _, text := range []string{
 		`DELETE FROM sessions WHERE user_id = $1`, `DELETE FROM login_tokens WHERE user_id = $1`,
 		`DELETE FROM openid_tokens WHERE user_id = $1`, `DELETE FROM uia WHERE user_id = $1`,

@@ -58,11 +58,14 @@ func (tx *Tx) SeenDevice(user, device, ip, agent string, seen int64) error {
 	return err
 }
 
-// DeleteDevice removes a device with its sessions, keys and messages, and reports
+// DeleteDevice removes a device with its sessions, pushers, keys and messages, and reports
 // whether there was one.
 func (tx *Tx) DeleteDevice(user, device string) (bool, error) {
 	n, err := tx.exec(`DELETE FROM devices WHERE user_id = $1 AND device_id = $2`, user, device)
 	if err != nil {
+		return false, err
+	}
+	if err := tx.DeletePushersOf(user, device); err != nil {
 		return false, err
 	}
 	for _, text := range []string{

@@ -154,5 +154,8 @@ func (tx *Tx) RingUser(id string) { tx.ring.Users = append(tx.ring.Users, id) }
 // RingRules tells that a user's push rules or ignored users changed.
 func (tx *Tx) RingRules(user string) { tx.ring.Rules = append(tx.ring.Rules, user) }
 
+// RingPushers tells that a user's pushers changed.
+func (tx *Tx) RingPushers(user string) { tx.ring.Pushers = append(tx.ring.Pushers, user) }
+
 // RingServer wakes the queue of a destination.
 func (tx *Tx) RingServer(name string) { tx.ring.Servers = append(tx.ring.Servers, name) }

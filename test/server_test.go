@@ -36,13 +36,23 @@ func each(t *testing.T, story func(s *server)) {
 }
 
 func serve(t *testing.T, p storagetest.Place) *server {
+	return serveAs(t, p, homeserver.Options{}, nil)
+}
+
+// serveAs serves with another clock or way out, and with what change makes of the
+// configuration.
+func serveAs(t *testing.T, p storagetest.Place, o homeserver.Options, change func(*config.Config)) *server {
 	t.Helper()
 	cfg := config.Default()
 	cfg.ServerName, cfg.DataDir, cfg.Database.URI = "example.org", filepath.Join(p.Dir, "data"), config.Secret(p.URI)
 	cfg.Registration.Mode, cfg.Registration.Guests, cfg.RateLimits.Enabled = config.RegistrationOpen, true, false
 	log := logrus.New()
 	log.SetOutput(io.Discard)
-	h, err := homeserver.New(context.Background(), &cfg, homeserver.Options{Log: logrus.NewEntry(log)})
+	if change != nil {
+		change(&cfg)
+	}
+	o.Log = logrus.NewEntry(log)
+	h, err := homeserver.New(context.Background(), &cfg, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,8 @@ func (s *Server) CheckPassword(password string) error {
 }
 
 // SetPassword changes a password. With logout, all sessions end but those of the
-// device that keep names; "" keeps none.
+// device that keep names; "" keeps none. The other devices lose their pushers in any
+// case.
 func (s *Server) SetPassword(ctx context.Context, user, password string, logout bool, keep string) error {
 	if err := s.CheckPassword(password); err != nil {
 		return err
@@ -43,7 +44,11 @@ func (s *Server) SetPassword(ctx context.Context, user, password string, logout 
 		if err := usable(tx.Account(user)); err != nil {
 			return err
 		}
-		if err := tx.SetPassword(user, h); err != nil || !logout {
+		if err := tx.SetPassword(user, h); err != nil {
+			return err
+		}
+		// Who took the old password must not go on reading along.
+		if err := tx.DeletePushersBut(user, keep); err != nil || !logout {
 			return err
 		}
 		return deleteOthers(tx, user, keep)

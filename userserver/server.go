@@ -11,6 +11,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"net/url"
 	"strconv"
 	"sync"
 	"time"
@@ -49,6 +50,8 @@ type Options struct {
 	Exclusive func(user string) bool
 	// BodyMentions: the predefined push rules look for names in the body of messages.
 	BodyMentions bool
+	// Gateway says whether notifications may be sent to a URL. nil: none may.
+	Gateway func(*url.URL) error
 }
 
 // Server is the people core. It is safe for concurrent use.
@@ -64,6 +67,7 @@ type Server struct {
 	exclusive   func(string) bool
 
 	bodyMentions bool
+	gateway      func(*url.URL) error
 
 	hashing chan struct{} // bounds the memory that password hashing takes
 	cache   sessionCache
@@ -86,10 +90,13 @@ func New(o Options) *Server {
 	if o.Exclusive == nil {
 		o.Exclusive = func(string) bool { return false }
 	}
+	if o.Gateway == nil {
+		o.Gateway = refuseAll
+	}
 	return &Server{db: o.DB, name: o.ServerName, clock: o.Clock, rand: &oneAtATime{r: o.Rand}, log: o.Log, life: o.TokenLife,
 		minPassword: o.MinPassword, exclusive: o.Exclusive, hashing: make(chan struct{}, hashesAtOnce),
-		bodyMentions: o.BodyMentions,
-		cache:        newSessionCache(), seen: seenCache{last: map[deviceKey]sighting{}},
+		bodyMentions: o.BodyMentions, gateway: o.Gateway,
+		cache: newSessionCache(), seen: seenCache{last: map[deviceKey]sighting{}},
 		nonces: nonces{live: map[string]time.Time{}}, turns: turns{of: map[string]*turn{}}}
 }
 

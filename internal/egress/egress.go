@@ -35,6 +35,7 @@ const (
 type Purpose struct {
 	kind   kind
 	server string
+	plain  bool // without TLS
 }
 
 // Operator is for what the operator configured: the database, application
@@ -44,10 +45,14 @@ func Operator() Purpose { return Purpose{kind: operator} }
 // Peer is for another server of this name, and for everything that its name leads
 // to: well-known, SRV, keys. It follows the federation mode; a listed peer may be
 // in the networks that are named for it, any other on public addresses only.
-func Peer(server string) Purpose { return Purpose{peer, strings.ToLower(server)} }
+func Peer(server string) Purpose { return Purpose{kind: peer, server: strings.ToLower(server)} }
 
 // Push is for push gateways, whose URLs users supply.
 func Push() Purpose { return Purpose{kind: push} }
+
+// PlainPush is for push gateways that are spoken to without TLS: only those in
+// networks that the operator named.
+func PlainPush() Purpose { return Purpose{kind: push, plain: true} }
 
 // Preview is for pages that users name.
 func Preview() Purpose { return Purpose{kind: preview} }
@@ -197,6 +202,9 @@ func (d *Dialer) addressAllowed(p Purpose, a netip.Addr) bool {
 	a = a.Unmap()
 	if a.Zone() == "" && within(a, d.rules.Networks) {
 		return true
+	}
+	if p.plain {
+		return false
 	}
 	if p.kind == peer && a.Zone() == "" && within(a, d.rules.Peers[p.server]) {
 		return true

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -307,4 +308,68 @@ func FuzzDialReachesOnlyPublicAddresses(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestHardening_O03_APushersURLIsJudgedBeforeAnythingIsLookedUp(t *testing.T) {
+	w := newWorld()
+	rules := open()
+	d := w.dialer(rules)
+	for _, host := range append([]string{"2130706433", "0x7f000001", "0x7f.1", "127.1", "[::ffff:127.0.0.1]", "[::]", "0.0.0.0", "[64:ff9b::7f00:1]"}, inward...) {
+		if strings.Contains(host, ":") && host[0] != '[' {
+			host = "[" + strings.ReplaceAll(host, "%", "%25") + "]"
+		}
+		if err := d.Gateway(parse(t, "https://"+host+"/_matrix/push/v1/notify")); !errors.Is(err, ErrRefused) {
+			t.Errorf("%s: %v", host, err)
+		}
+	}
+	for at, want := range map[string]bool{"https://push.example/": true, "http://push.example/": false, "https://8.8.8.8/": true, "http://8.8.8.8/": false, "ftp://push.example/": false} {
+		if err := d.Gateway(parse(t, at)); (err == nil) != want {
+			t.Errorf("%s: %v", at, err)
+		}
+	}
+	rules.Push = List
+	rules.Gateways = map[string]bool{"listed.example": true}
+	d = w.dialer(rules)
+	for at, want := range map[string]bool{"https://push.example/": false, "https://listed.example/": true, "https://8.8.8.8/": false} {
+		if err := d.Gateway(parse(t, at)); (err == nil) != want {
+			t.Errorf("%s by a list: %v", at, err)
+		}
+	}
+	if len(w.lookups)+len(w.connects) > 0 {
+		t.Errorf("looked up %v, connected to %v", w.lookups, w.connects)
+	}
+}
+
+func TestAPushGatewayWithoutTLSIsInANamedNetwork(t *testing.T) {
+	w := newWorld()
+	rules := open()
+	rules.Networks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	d := w.dialer(rules)
+	w.serve(t, "127.0.0.1:80", func(http.ResponseWriter, *http.Request) {})
+	w.names["inner.example"], w.names["outer.example"] = [][]string{{"127.0.0.1"}}, [][]string{{"8.8.8.8"}}
+	for _, at := range []string{"http://inner.example/", "http://outer.example/", "http://127.0.0.1/"} {
+		if err := d.Gateway(parse(t, at)); err != nil {
+			t.Errorf("%s: %v", at, err)
+		}
+	}
+	if err := d.Gateway(parse(t, "http://8.8.8.8/")); !errors.Is(err, ErrRefused) {
+		t.Error(err)
+	}
+	c, err := d.Dial(context.Background(), PlainPush(), "tcp", "inner.example:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	if _, err := d.Dial(context.Background(), PlainPush(), "tcp", "outer.example:80"); !errors.Is(err, ErrRefused) {
+		t.Error(err)
+	}
+}
+
+func parse(t *testing.T, s string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
 }

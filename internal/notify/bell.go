@@ -14,6 +14,7 @@ type Ring struct {
 	Users   []string // users with something of their own: to-device, account data, membership
 	Servers []string // servers that have something to be sent
 	Rules   []string // users whose push rules or ignored users changed
+	Pushers []string // users whose pushers changed
 }
 
 // Bell delivers rings, in commit order, to its listeners.
