@@ -32,10 +32,7 @@ func ruleParams(r *http.Request) (pushrules.Kind, string, error) {
 
 // rule is the path's rule.
 func (a *API) rule(r *http.Request, c caller) (rule pushrules.Rule, err error) {
-	kind, ruleID, err := ruleParams(r)
-	if err != nil {
-		return rule, err
-	}
+	kind, ruleID := pushrules.Kind(param(r, "kind")), param(r, "ruleID")
 	rules, err := a.users.PushRules(r.Context(), c.User)
 	if err != nil {
 		return rule, err

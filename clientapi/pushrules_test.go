@@ -19,7 +19,7 @@ func TestPushRulesAreMadeOrderedAndChanged(t *testing.T) {
 		alice := d.register("alice")
 		const rules = "/pushrules/global/"
 		d.call(alice, "PUT", rules+"content/cake", m{"pattern": "cake*lie", "actions": []any{"notify", "dont_notify"}}).ok()
-		d.call(alice, "GET", rules+"content/cake", nil).ok().is(`{"rule_id":"cake","default":false,"enabled":true,"pattern":"cake*lie","actions":["notify"]}`)
+		d.call(alice, "GET", rules+"content/cake", nil).ok().is(`{"rule_id":"cake","default":false,"enabled":true,"pattern":"cake*lie","actions":["notify","dont_notify"]}`)
 		for _, name := range []string{"a", "b", "c"} {
 			d.call(alice, "PUT", rules+"override/"+name, m{"conditions": []any{m{"kind": "event_match", "key": "type", "pattern": "x"}}, "actions": []any{}}).ok()
 		}
@@ -72,6 +72,7 @@ func TestBadPushRules(t *testing.T) {
 		}
 		d.call(alice, "PUT", rules+"override/none/enabled", m{"enabled": true}).no(404, "M_NOT_FOUND")
 		d.call(alice, "GET", rules+"override/none", nil).no(404, "M_NOT_FOUND")
-		d.call(alice, "GET", rules+"sideways/none", nil).no(400, "M_INVALID_PARAM")
+		d.call(alice, "GET", rules+"sideways/none", nil).no(404, "M_NOT_FOUND")
+		d.call(alice, "PUT", rules+"sideways/none", `{"actions":[]}`).no(400, "M_INVALID_PARAM")
 	})
 }

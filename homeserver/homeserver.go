@@ -122,7 +122,7 @@ func (h *Homeserver) build(ctx context.Context, o Options, bell *notify.Bell) (e
 	key := h.Keys.Current()
 	signer := event.NewSigner(cfg.ServerName, event.Key{ID: key.ID, Private: key.Private}, o.Rand)
 	h.Rooms = roomserver.New(roomserver.Options{DB: h.DB, ServerName: cfg.ServerName, Signer: signer, Clock: o.Clock, Rand: o.Rand,
-		Policy: policy.AllowAll{}, Log: o.Log, DefaultVersion: event.Version(cfg.Rooms.DefaultVersion), Profiles: h.Users, Bell: bell, Count: count,
+		Policy: policy.AllowAll{}, Log: o.Log, DefaultVersion: event.Version(cfg.Rooms.DefaultVersion), Profiles: h.Users, Settings: h.Users, Bell: bell, Count: count,
 		BodyMentions: cfg.Push.BodyMentions})
 	h.Users.SetRooms(h.Rooms)
 	h.sync = syncapi.New(syncapi.Options{DB: h.DB, Rooms: h.Rooms, Users: h.Users, Bell: bell, Count: count, Clock: o.Clock, Log: o.Log})

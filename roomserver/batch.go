@@ -223,6 +223,9 @@ func (b *batch) memberChanged(ctx context.Context, user string, old, cur entry) 
 		b.fl.members = append(b.fl.members, user)
 		if is == "join" && was != "join" {
 			b.hasRead(user, "")
+			if err := b.carryOver(ctx, user); err != nil {
+				return err
+			}
 		}
 	}
 	if (was == "join") != (is == "join") {

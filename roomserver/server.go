@@ -21,6 +21,13 @@ type Profiles interface {
 	NameAndAvatar(ctx context.Context, user string) (name, avatar string, err error)
 }
 
+// Settings are what users set for a room. userserver satisfies it.
+type Settings interface {
+	// CarryOver gives a room that replaces another what the user had set for the old
+	// one, in the transaction of their join.
+	CarryOver(tx *storage.Tx, user, from, to string) error
+}
+
 // Options are all that a Server needs. DB, ServerName, Signer, Clock, Rand and
 // Log must be set.
 type Options struct {
@@ -33,6 +40,7 @@ type Options struct {
 	Log            *logrus.Entry
 	DefaultVersion event.Version
 	Profiles       Profiles
+	Settings       Settings // nil: nothing is carried over
 	// Bell is rung for what is not stored: who types. It tells whose push rules
 	// changed.
 	Bell *notify.Bell
@@ -53,6 +61,7 @@ type Server struct {
 	log      *logrus.Entry
 	version  event.Version
 	profiles Profiles
+	settings Settings
 
 	hasher *statetrie.Hasher
 	nodes  *statetrie.Cache
@@ -87,7 +96,7 @@ func New(o Options) *Server {
 	}
 	s := &Server{
 		db: o.DB, name: o.ServerName, signer: o.Signer, clock: o.Clock, rand: o.Rand,
-		policy: o.Policy, log: o.Log, version: o.DefaultVersion, profiles: o.Profiles,
+		policy: o.Policy, log: o.Log, version: o.DefaultVersion, profiles: o.Profiles, settings: o.Settings,
 		hasher: statetrie.NewHasher(o.DB.Secret()),
 		nodes:  statetrie.NewCache(nodeCacheBytes),
 		events: newEventCache(eventCacheBytes),

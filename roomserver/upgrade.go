@@ -3,6 +3,7 @@ package roomserver
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"github.com/tidwall/gjson"
 
@@ -230,4 +231,31 @@ func (s *Server) moveDirectory(ctx context.Context, user string, old *oldState, 
 		return nil // the new room has the alias; the old one's label is only a label
 	}
 	return err
+}
+
+// carryOver: who joins a room that replaces one they were in finds their settings for
+// the old one there ("Room upgrades").
+func (b *batch) carryOver(ctx context.Context, user string) error {
+	create, err := b.get(ctx, "m.room.create", "")
+	if err != nil || create.ev == nil || b.s.settings == nil {
+		return err
+	}
+	from, to := gjson.GetBytes(create.ev.Body(), "predecessor.room_id").Str, b.rm.id
+	if from == "" || from == to {
+		return nil
+	}
+	b.set.Do = append(b.set.Do, func(tx *storage.Tx) error {
+		old, err := tx.Room(from)
+		if err == nil {
+			_, err = tx.Membership(old.NID, user)
+		}
+		if errors.Is(err, storage.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return b.s.settings.CarryOver(tx, user, from, to)
+	})
+	return nil
 }

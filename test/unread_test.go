@@ -330,3 +330,28 @@ func has(list []string, s string) bool {
 	}
 	return false
 }
+
+func TestARoomThatReplacesAnotherHasTheUsersSettingsOfTheOld(t *testing.T) {
+	each(t, func(s *server) {
+		alice, bob, room := pair(s)
+		bob.call("PUT", "/pushrules/global/room/"+url.PathEscape(room), map[string]any{"actions": []any{"dont_notify"}}).ok(nil)
+		bob.call("PUT", "/pushrules/global/override/mine", map[string]any{"actions": []any{"notify"},
+			"conditions": []any{map[string]any{"kind": "event_match", "key": "room_id", "pattern": room}, map[string]any{"kind": "event_match", "key": "content.body", "pattern": "cake"}}}).ok(nil)
+		bob.call("PUT", "/user/"+bob.id+"/rooms/"+room+"/tags/m.favourite", map[string]any{"order": 0.5}).ok(nil)
+		var out struct {
+			New string `json:"replacement_room"`
+		}
+		alice.call("POST", "/rooms/"+room+"/upgrade", map[string]string{"new_version": "12"}).ok(&out)
+		bob.joins(out.New)
+		alice.says(out.New, "quiet")
+		alice.says(out.New, "there is cake")
+		s.is("the rules hold in the new room", bob.unreadIn(out.New), "1/0")
+		var tags struct{ Tags map[string]any }
+		bob.call("GET", "/user/"+bob.id+"/rooms/"+out.New+"/tags", nil).ok(&tags)
+		s.is("its tags", len(tags.Tags), 1)
+		carol := s.registers("carol")
+		carol.joins(out.New)
+		alice.says(out.New, "hello")
+		s.is("others have none", carol.unreadIn(out.New), "1/0")
+	})
+}

@@ -3,6 +3,7 @@ package userserver
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"github.com/chancery-im/chancery/internal/pushrules"
 	"github.com/chancery-im/chancery/storage"
@@ -51,6 +52,38 @@ func (s *Server) ChangePushRules(ctx context.Context, user string, change func(*
 		}
 		return tx.PutPushRules(user, raw)
 	})
+}
+
+// CarryOver gives a room that replaces another what the user had set for the old one:
+// push rules and tags. It runs in the transaction of the user's join.
+func (s *Server) CarryOver(tx *storage.Tx, user, from, to string) error {
+	raw, _, err := tx.PushRules(user)
+	if err != nil {
+		return err
+	}
+	c, err := pushrules.Parse(raw, s.bodyMentions)
+	if err != nil {
+		return err
+	}
+	if c.CarryOver(from, to) {
+		if raw, err = json.Marshal(c); err != nil {
+			return err
+		}
+		if err := tx.PutPushRules(user, raw); err != nil {
+			return err
+		}
+	}
+	tags, err := tx.AccountData(user, from, "m.tag")
+	if err == nil {
+		_, err = tx.AccountData(user, to, "m.tag")
+		if errors.Is(err, storage.ErrNotFound) {
+			return tx.PutAccountData(user, to, "m.tag", tags)
+		}
+	}
+	if errors.Is(err, storage.ErrNotFound) {
+		err = nil
+	}
+	return err
 }
 
 func (s *Server) pushRulesContent(ctx context.Context, user string) (json.RawMessage, error) {

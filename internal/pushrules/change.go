@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/chancery-im/chancery/internal/canonicaljson"
 	"github.com/chancery-im/chancery/internal/id"
 	"github.com/chancery-im/chancery/internal/matrixerr"
 )
@@ -112,7 +113,8 @@ func (n New) rule(k Kind, ruleID string) (Rule, error) {
 	return r, err
 }
 
-// checkActions leaves out the historical actions, which mean nothing.
+// checkActions keeps the historical actions for the client that reads them back; they
+// mean nothing ("Historical Actions").
 func checkActions(list []json.RawMessage) ([]json.RawMessage, error) {
 	out := []json.RawMessage{}
 	for _, raw := range list {
@@ -121,9 +123,8 @@ func checkActions(list []json.RawMessage) ([]json.RawMessage, error) {
 			Name string `json:"set_tweak"`
 		}
 		switch {
-		case json.Unmarshal(raw, &word) == nil && word == "notify":
+		case json.Unmarshal(raw, &word) == nil && (word == "notify" || word == "dont_notify" || word == "coalesce"):
 			out = append(out, raw)
-		case word == "dont_notify" || word == "coalesce":
 		case word == "" && json.Unmarshal(raw, &tweak) == nil && tweak.Name != "":
 			out = append(out, raw)
 		default:
@@ -192,4 +193,63 @@ func (c *Changes) SetActions(k Kind, ruleID string, actions []json.RawMessage) e
 	}
 	c.Replaced[ruleID] = list
 	return nil
+}
+
+// CarryOver gives a room that replaces another the rules that the user had for the old
+// one. It reports whether there were any.
+func (c *Changes) CarryOver(from, to string) bool {
+	some := false
+	if i := index(c.Own[Room], from); i >= 0 && index(c.Own[Room], to) < 0 {
+		r := c.Own[Room][i]
+		r.ID = to
+		c.Own[Room] = slices.Insert(slices.Clone(c.Own[Room]), i, r)
+		some = true
+	}
+	var list []Rule
+	for _, r := range c.Own[Override] {
+		if n, ok := r.of(from, to); ok && index(c.Own[Override], n.ID) < 0 {
+			list, some = append(list, n), true
+		}
+		list = append(list, r)
+	}
+	if some && list != nil {
+		c.Own[Override] = list
+	}
+	return some
+}
+
+// of is the same rule for another room, if it is one for a single room: clients mute a
+// room by an override rule with its id.
+func (r Rule) of(from, to string) (Rule, bool) {
+	found := r.ID == from
+	conds := slices.Clone(r.Conditions)
+	for i, raw := range conds {
+		var c struct {
+			Kind    string `json:"kind"`
+			Key     string `json:"key"`
+			Pattern string `json:"pattern"`
+			Value   string `json:"value"`
+		}
+		if json.Unmarshal(raw, &c) != nil || c.Key != "room_id" {
+			continue
+		}
+		switch {
+		case c.Kind == "event_match" && c.Pattern == from:
+			conds[i] = json.RawMessage(match("room_id", string(canonicaljson.AppendString(nil, to))))
+		case c.Kind == "event_property_is" && c.Value == from:
+			conds[i] = json.RawMessage(`{"kind":"event_property_is","key":"room_id","value":` + string(canonicaljson.AppendString(nil, to)) + `}`)
+		default:
+			continue
+		}
+		found = true
+	}
+	if !found {
+		return r, false
+	}
+	if r.Conditions = conds; r.ID == from {
+		r.ID = to
+	} else {
+		r.ID += " " + to
+	}
+	return r, true
 }
