@@ -71,7 +71,7 @@ func (a *API) getVisibility(r *http.Request, _ caller) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := a.rooms.DirectoryVisibility(r.Context(), room)
+	v, err := a.rooms.DirectoryVisibility(r.Context(), a.perhaps(r), room)
 	return map[string]string{"visibility": v}, err
 }
 

@@ -3,6 +3,7 @@ package roomserver
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"github.com/chancery-im/chancery/internal/authrules"
 	"github.com/chancery-im/chancery/internal/matrixerr"
@@ -13,6 +14,24 @@ import (
 // errNotInRoom is what somebody outside is told; a room that does not exist gives
 // the same code.
 var errNotInRoom = matrixerr.Forbidden("You are not in this room")
+
+// hidden lets a room that is not here look like one that the user is not in.
+func hidden(err error) error {
+	if errors.Is(err, errUnknownRoom) {
+		return errNotInRoom
+	}
+	return err
+}
+
+// mustBeIn refuses who is not in the room, in the words in which a room is refused
+// that does not exist.
+func (b *batch) mustBeIn(ctx context.Context, user string) error {
+	me, err := b.get(ctx, "m.room.member", user)
+	if err == nil && membership(me.ev) != "join" {
+		err = errNotInRoom
+	}
+	return err
+}
 
 func tuple(kind, key string) authrules.Tuple { return authrules.Tuple{Kind: kind, Key: key} }
 
@@ -67,7 +86,7 @@ func (s *Server) profile(ctx context.Context, user string) (name, avatar string,
 // Leave takes the user out of the room: out of a membership, an invite or a
 // knock. Leaving a room that one has left is no error.
 func (s *Server) Leave(ctx context.Context, user, room, reason string) error {
-	return s.write(ctx, room, func(b *batch) error {
+	return hidden(s.write(ctx, room, func(b *batch) error {
 		me, err := b.get(ctx, "m.room.member", user)
 		if err != nil {
 			return err
@@ -81,7 +100,7 @@ func (s *Server) Leave(ctx context.Context, user, room, reason string) error {
 		}
 		_, err = b.add(ctx, memberDraft(room, user, user, memberContent{membership: "leave", reason: reason}))
 		return err
-	})
+	}))
 }
 
 // Invite invites target. Inviting who is invited already is no error.
@@ -96,11 +115,14 @@ func (s *Server) Invite(ctx context.Context, sender, room, target, reason string
 	if err != nil {
 		return err
 	}
-	return s.write(ctx, room, func(b *batch) error {
+	return hidden(s.write(ctx, room, func(b *batch) error {
+		if err := b.mustBeIn(ctx, sender); err != nil {
+			return err
+		}
 		_, err := b.add(ctx, memberDraft(room, sender, target, memberContent{membership: "invite",
 			reason: reason, name: name, avatar: avatar, isDirect: isDirect}))
 		return err
-	})
+	}))
 }
 
 // errFederationOff is the answer to whatever would need another server.
@@ -132,13 +154,9 @@ func (s *Server) Unban(ctx context.Context, sender, room, target, reason string)
 }
 
 func (s *Server) moderate(ctx context.Context, sender, room, target, to, reason string, check func(was string) error) error {
-	return s.write(ctx, room, func(b *batch) error {
-		me, err := b.get(ctx, "m.room.member", sender)
-		if err != nil {
+	return hidden(s.write(ctx, room, func(b *batch) error {
+		if err := b.mustBeIn(ctx, sender); err != nil {
 			return err
-		}
-		if membership(me.ev) != "join" {
-			return errNotInRoom
 		}
 		was, err := b.get(ctx, "m.room.member", target)
 		if err != nil {
@@ -149,7 +167,7 @@ func (s *Server) moderate(ctx context.Context, sender, room, target, to, reason 
 		}
 		_, err = b.add(ctx, memberDraft(room, sender, target, memberContent{membership: to, reason: reason}))
 		return err
-	})
+	}))
 }
 
 // Forget hides a room that the user has left.

@@ -137,8 +137,9 @@ func (s *Server) publicRoom(ctx context.Context, tx *storage.ReadTx, row storage
 	return r, nil
 }
 
-// DirectoryVisibility is "public" for a room that the directory lists.
-func (s *Server) DirectoryVisibility(ctx context.Context, room string) (string, error) {
+// DirectoryVisibility is "public" for a room that the directory lists. Of other rooms
+// only who is in them hears that they are there; user is "" for a stranger.
+func (s *Server) DirectoryVisibility(ctx context.Context, user, room string) (string, error) {
 	vis := "private"
 	err := s.db.Read(ctx, func(tx *storage.ReadTx) error {
 		row, err := tx.Room(room)
@@ -149,7 +150,14 @@ func (s *Server) DirectoryVisibility(ctx context.Context, room string) (string, 
 		if listed {
 			vis = "public"
 		}
-		return err
+		if listed || err != nil {
+			return err
+		}
+		m, err := tx.Membership(row.NID, user)
+		if err == nil && m.Membership != "join" {
+			err = errUnknownRoom
+		}
+		return notFoundAs(err, errUnknownRoom)
 	})
 	return vis, err
 }
@@ -159,7 +167,7 @@ func (s *Server) DirectoryVisibility(ctx context.Context, room string) (string, 
 func (s *Server) SetDirectoryVisibility(ctx context.Context, user, room string, public bool) error {
 	rm, err := s.lockRoom(ctx, room)
 	if err != nil {
-		return err
+		return hidden(err)
 	}
 	b := s.begin(rm)
 	me, err := b.get(ctx, "m.room.member", user)

@@ -45,12 +45,8 @@ func (b *batch) redaction(d Draft) Draft {
 }
 
 func (b *batch) mayRedact(ctx context.Context, sender, target string) error {
-	me, err := b.get(ctx, "m.room.member", sender)
-	if err != nil {
+	if err := b.mustBeIn(ctx, sender); err != nil {
 		return err
-	}
-	if membership(me.ev) != "join" {
-		return errNotInRoom
 	}
 	st, err := b.find(ctx, target)
 	if errors.Is(err, storage.ErrNotFound) {

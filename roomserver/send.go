@@ -44,6 +44,9 @@ func (s *Server) sendTxn(ctx context.Context, d Draft, fn func(*batch) (Sent, er
 	if err == nil || failed != nil {
 		return sent, err
 	}
+	if err = hidden(err); err == errNotInRoom {
+		return Sent{}, err
+	}
 	if again, ok, rerr := s.seenTxn(ctx, d.Sender, d.Txn); ok && rerr == nil {
 		return again, nil
 	}
@@ -54,6 +57,11 @@ func (s *Server) sendTxn(ctx context.Context, d Draft, fn func(*batch) (Sent, er
 func (b *batch) sendOnce(ctx context.Context, d Draft) (Sent, error) {
 	if sent, ok := b.repeated(d); ok {
 		return sent, nil
+	}
+	if d.Type != "m.room.member" { // which is how one comes in
+		if err := b.mustBeIn(ctx, d.Sender); err != nil {
+			return Sent{}, err
+		}
 	}
 	if err := b.checkGuest(ctx, d); err != nil {
 		return Sent{}, err

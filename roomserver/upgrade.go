@@ -53,7 +53,7 @@ type oldState struct {
 func (s *Server) oldRoom(ctx context.Context, user, room string) (*oldState, error) {
 	rm, err := s.lockRoom(ctx, room)
 	if err != nil {
-		return nil, err
+		return nil, hidden(err)
 	}
 	defer rm.mu.Unlock()
 	b := s.begin(rm)
