@@ -159,6 +159,7 @@ func (rt route) paths() []string {
 
 // serve authenticates and calls the handler.
 func (a *API) serve(rt route) httpjson.Handler {
+	handle := a.noted(rt)
 	return func(r *http.Request) (any, error) {
 		var c caller
 		if rt.who != anyone {
@@ -167,7 +168,7 @@ func (a *API) serve(rt route) httpjson.Handler {
 				return nil, err
 			}
 		}
-		return rt.handle(r, c)
+		return handle(r, c)
 	}
 }
 

@@ -24,6 +24,8 @@ func (a *API) accountRoutes() []route {
 		{"DELETE", "/user/{userID}/rooms/{roomID}/tags/{tag}", members, none, a.deleteTag},
 		{"PUT", "/profile/{userID}/{field}", guests, body, a.putProfileField},
 		{"DELETE", "/profile/{userID}/{field}", guests, none, a.deleteProfileField},
+		{"GET", "/presence/{userID}/status", guests, none, a.getPresence},
+		{"PUT", "/presence/{userID}/status", guests, small, a.putPresence},
 		{"GET", "/pushrules/", members, none, a.pushRules},
 		{"GET", "/pushrules", members, none, a.pushRules},
 		{"GET", "/pushrules/global/", members, none, a.pushRulesGlobal},

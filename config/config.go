@@ -32,6 +32,9 @@ type Config struct {
 	// What holds for rooms.
 	Rooms Rooms `yaml:"rooms"`
 
+	// Who is there, and what they say of themselves.
+	Presence Presence `yaml:"presence"`
+
 	// How often something may be done. Each limit is a bucket: so many at once
 	// (burst), and so many a second from then on (per_second).
 	RateLimits RateLimits `yaml:"rate_limits"`
@@ -155,6 +158,13 @@ type Rooms struct {
 
 	// Whether members may publish rooms in the directory of this server.
 	Publish bool `yaml:"publish"`
+}
+
+// Presence says whether users see who is there.
+type Presence struct {
+	// Whether people who share a room see who of them is online. false: everybody
+	// seems offline. It costs the most where rooms have thousands of members.
+	Enabled bool `yaml:"enabled"`
 }
 
 // Rate is a bucket that fills steadily.
@@ -351,6 +361,7 @@ func Default() Config {
 		Listeners:    Listeners{Client: "127.0.0.1:8008", TrustedProxies: []string{"127.0.0.1", "::1"}},
 		Registration: Registration{Mode: RegistrationClosed, MinPassword: 8, Terms: Terms{Name: "Terms and Conditions", Version: "1"}},
 		Rooms:        Rooms{DefaultVersion: "12", Publish: true},
+		Presence:     Presence{Enabled: true},
 		RateLimits: RateLimits{
 			Enabled:      true,
 			Messages:     Rate{5, 20},

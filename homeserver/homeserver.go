@@ -115,7 +115,8 @@ func (h *Homeserver) build(ctx context.Context, o Options, bell *notify.Bell) (e
 	httpjson.Register(sentinels()...)
 	count := &notify.Count{}
 	h.Users = userserver.New(userserver.Options{DB: h.DB, ServerName: cfg.ServerName, Clock: o.Clock, Rand: o.Rand, Log: o.Log,
-		MinPassword: cfg.Registration.MinPassword, BodyMentions: cfg.Push.BodyMentions, Gateway: h.Egress.Gateway})
+		MinPassword: cfg.Registration.MinPassword, BodyMentions: cfg.Push.BodyMentions, Gateway: h.Egress.Gateway,
+		Bell: bell, Count: count, NoPresence: !cfg.Presence.Enabled})
 	if h.Keys, err = h.ownKeys(ctx, o.Rand); err != nil {
 		return err
 	}
@@ -130,6 +131,9 @@ func (h *Homeserver) build(ctx context.Context, o Options, bell *notify.Bell) (e
 	admin := adminapi.New(adminapi.Options{Users: h.Users, Clock: o.Clock, Log: o.Log, SharedSecret: cfg.Registration.SharedSecret.Reveal()})
 	h.hang(client, admin, id.RandomString(o.Rand, 3))
 	if err := h.Users.Resume(ctx); err != nil {
+		return err
+	}
+	if err := h.Users.Start(ctx); err != nil {
 		return err
 	}
 	work, end := context.WithCancel(context.Background())
@@ -163,5 +167,5 @@ func (h *Homeserver) Close() error {
 		h.endTidy()
 		<-h.tidied
 	}
-	return h.DB.Close()
+	return errors.Join(h.Users.Close(), h.DB.Close())
 }

@@ -170,7 +170,7 @@ func (run *Listening) Stop() error {
 		}
 	}
 	run.close()
-	return run.h.DB.Close()
+	return run.h.Close()
 }
 
 func (run *Listening) close() {

@@ -2,6 +2,7 @@ package homeserver
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -9,8 +10,9 @@ import (
 )
 
 func TestWhatHasRunOutIsRemoved(t *testing.T) {
-	now := time.Now()
-	h, err := New(context.Background(), configured(t), Options{Log: quiet(), Clock: func() time.Time { return now }})
+	var later atomic.Int64
+	clock := func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+	h, err := New(context.Background(), configured(t), Options{Log: quiet(), Clock: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +30,7 @@ func TestWhatHasRunOutIsRemoved(t *testing.T) {
 	if err := h.tidy(ctx); err != nil || there() != nil {
 		t.Fatal(err, there())
 	}
-	now = now.Add(48 * time.Hour)
+	later.Store(int64(48 * time.Hour))
 	if err := h.tidy(ctx); err != nil {
 		t.Fatal(err)
 	}

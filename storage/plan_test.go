@@ -51,6 +51,8 @@ func TestNoReadOfARoomGoesThroughAWholeTable(t *testing.T) {
 		note(tx.SyncRooms(alice, 0, 100))
 		note(tx.MemberMoves(alice, 0, 100))
 		note(tx.ShareRoom(alice, bob))
+		note(tx.WhoShares(alice, []string{bob}))
+		note(tx.RoomsOfAny([]string{alice, bob}))
 		note(tx.AliasesOf(r.nid))
 		note(tx.PublishedRooms())
 		note(tx.ChainPositions([]int64{1}))

@@ -46,13 +46,21 @@ type API struct {
 	stop  chan struct{}
 	end   sync.Once
 	quiet func()
+
+	ringer *ringer
+	ended  chan struct{} // closed when the ringer has ended
 }
 
 // New makes the door and begins to listen to the bell.
 func New(o Options) *API {
 	a := &API{db: o.DB, rooms: o.Rooms, users: o.Users, count: o.Count, clock: o.Clock, log: o.Log, hub: newHub(),
-		epoch: o.Clock().UnixMilli(), stop: make(chan struct{})}
-	a.quiet = o.Bell.Listen(a.hub.ring)
+		epoch: o.Clock().UnixMilli(), stop: make(chan struct{}),
+		ringer: newRinger(), ended: make(chan struct{})}
+	a.quiet = o.Bell.Listen(func(r notify.Ring) {
+		a.hub.ring(r)
+		a.ringer.add(r.Presence)
+	})
+	go a.ringPresence()
 	return a
 }
 
@@ -61,6 +69,7 @@ func (a *API) Close() {
 	a.end.Do(func() {
 		a.quiet()
 		close(a.stop)
+		<-a.ended
 	})
 }
 

@@ -23,6 +23,7 @@ type gathering struct {
 	came, went []storage.SyncRoom
 	rooms      []string // joined rooms
 	ignored    map[string]bool
+	met        map[string]bool             // users with whom a room is newly shared
 	receipts   map[int64][]storage.Receipt // by room
 	counted    []storage.RoomRow           // joined rooms in the answer, whose unread are told
 }
@@ -50,7 +51,7 @@ func (g *gathering) all() (err error) {
 	}
 	g.ans.NextBatch = token.Sync(g.upto, g.a.epoch, g.count)
 	g.ans.pos, g.ans.count = g.upto, g.count
-	for _, step := range []func() error{g.ignoredUsers, g.readReceipts, g.allRooms, g.accountData, g.deviceLists, g.keyCounts} {
+	for _, step := range []func() error{g.ignoredUsers, g.readReceipts, g.allRooms, g.accountData, g.deviceLists, g.presence, g.keyCounts} {
 		if err = step(); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package syncapi
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"github.com/chancery-im/chancery/storage"
@@ -87,13 +88,16 @@ func (g *gathering) deviceLists() error {
 	if err != nil {
 		return err
 	}
-	set := map[string]bool{}
-	for _, u := range changed {
-		set[u] = true
-	}
+	g.met = map[string]bool{}
 	gone := map[string]bool{}
-	if err := g.metAndLeft(set, gone); err != nil {
+	if err := g.metAndLeft(g.met, gone); err != nil {
 		return err
+	}
+	set := maps.Clone(g.met)
+	for _, u := range changed {
+		if !gone[u] {
+			set[u] = true
+		}
 	}
 	if len(set) == 0 && len(gone) == 0 {
 		return nil

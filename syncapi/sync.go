@@ -11,6 +11,7 @@ import (
 	"github.com/chancery-im/chancery/internal/token"
 	"github.com/chancery-im/chancery/roomserver"
 	"github.com/chancery-im/chancery/storage"
+	"github.com/chancery-im/chancery/userserver"
 )
 
 // maxWait bounds the timeout that a client may ask for.
@@ -18,9 +19,11 @@ const maxWait = 5 * time.Minute
 
 // request is a /sync request, parsed.
 type request struct {
+	session      userserver.Session
 	user, device string
 	guest        bool
 	since        int64 // position; 0: initial
+	epoch        int64 // the run of the server that the token is of
 	count        int64 // the newest change, of what is not stored, that the client knows
 	initial      bool
 	full         bool
@@ -43,7 +46,12 @@ func (a *API) serveSync(r *http.Request) (any, error) {
 	if err := a.delivered(r.Context(), q); err != nil {
 		return nil, err
 	}
-	w := a.hub.join(q.user)
+	end, err := a.users.BeginSync(q.session, r.URL.Query().Get("set_presence"))
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	w := a.hub.join(q.user, q.filter.Presence.MatchType("m.presence"))
 	defer a.hub.leave(w)
 	deadline := a.timer(q.timeout)
 	defer deadline.Stop()
@@ -55,12 +63,13 @@ func (a *API) serveSync(r *http.Request) (any, error) {
 		if !ans.nothing() || q.initial || q.full || q.timeout == 0 {
 			return ans, nil
 		}
-		a.hub.listen(w, rooms)
-		if again, err := a.missed(r.Context(), ans); err != nil || again {
-			if err != nil {
-				return nil, err
+		if fresh := a.hub.listen(w, rooms); fresh {
+			if again, err := a.missed(r.Context(), ans); err != nil || again {
+				if err != nil {
+					return nil, err
+				}
+				continue
 			}
-			continue
 		}
 		select {
 		case <-w.wake:
@@ -79,7 +88,7 @@ func (a *API) serveSync(r *http.Request) (any, error) {
 }
 
 // missed: rooms are listened to only after the read that named them; what was
-// committed in between shows in the position.
+// committed in between shows in the position. What is listened to already wakes.
 func (a *API) missed(ctx context.Context, ans *answer) (bool, error) {
 	now, err := a.db.Position(ctx)
 	return now > ans.pos || a.count.Now() > ans.count, err
@@ -90,7 +99,7 @@ func (a *API) parse(r *http.Request) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &request{user: sess.User, device: sess.Device, guest: sess.Guest}
+	q := &request{session: sess, user: sess.User, device: sess.Device, guest: sess.Guest}
 	v := r.URL.Query()
 	if q.timeout, err = waitOf(v.Get("timeout")); err != nil {
 		return nil, err
@@ -109,7 +118,7 @@ func (a *API) parse(r *http.Request) (*request, error) {
 	if err != nil || t.IsPage() {
 		return nil, matrixerr.InvalidParam("since is not a token of /sync")
 	}
-	q.since = t.Pos
+	q.since, q.epoch = t.Pos, t.Epoch
 	if t.Epoch == a.epoch {
 		// Of another run, a count means nothing: everything is told again.
 		q.count = t.N

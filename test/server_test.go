@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -24,10 +25,14 @@ import (
 // server is the very wiring that ships, behind a loopback port, with words to tell
 // stories in.
 type server struct {
-	t   *testing.T
-	h   *homeserver.Homeserver
-	url string
-	txn atomic.Int64
+	t     *testing.T
+	cfg   config.Config
+	with  homeserver.Options
+	h     *homeserver.Homeserver
+	url   string
+	txn   atomic.Int64
+	later atomic.Int64 // how far its clock is ahead
+	stop  func()
 }
 
 // each tells a story once on SQLite and once on PostgreSQL.
@@ -52,19 +57,44 @@ func serveAs(t *testing.T, p storagetest.Place, o homeserver.Options, change fun
 		change(&cfg)
 	}
 	o.Log = logrus.NewEntry(log)
-	h, err := homeserver.New(context.Background(), &cfg, o)
+	s := &server{t: t, cfg: cfg, with: o}
+	if o.Clock == nil {
+		s.with.Clock = func() time.Time { return time.Now().Add(time.Duration(s.later.Load())) }
+	}
+	s.starts()
+	t.Cleanup(func() { s.stop() })
+	return s
+}
+
+// starts runs the server on its folder, as it is configured now.
+func (s *server) starts() {
+	s.t.Helper()
+	h, err := homeserver.New(context.Background(), &s.cfg, s.with)
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	web := httptest.NewServer(h.Public)
-	t.Cleanup(func() {
+	s.h, s.url = h, web.URL
+	s.stop = func() {
 		web.CloseClientConnections()
 		web.Close()
 		if err := h.Close(); err != nil {
-			t.Error(err)
+			s.t.Error(err)
 		}
-	})
-	return &server{t: t, h: h, url: web.URL}
+	}
+}
+
+// restarts stops the server and starts it again.
+func (s *server) restarts() {
+	s.t.Helper()
+	s.stop()
+	s.starts()
+}
+
+// passes moves the server's clock, and lets happen what only time brings.
+func (s *server) passes(d time.Duration) {
+	s.later.Add(int64(d))
+	s.h.Users.Lapse()
 }
 
 // answer is what the server said.
@@ -279,6 +309,7 @@ type syncAnswer struct {
 			State struct{ Events []event } `json:"invite_state"`
 		}
 	}
+	Presence struct{ Events []event }
 	ToDevice struct{ Events []event }         `json:"to_device"`
 	Account  struct{ Events []event }         `json:"account_data"`
 	Devices  struct{ Changed, Left []string } `json:"device_lists"`

@@ -22,6 +22,7 @@ func (s *Server) Deactivate(ctx context.Context, user string, erase bool) error 
 	if err != nil {
 		return err
 	}
+	s.forgetPresence(user)
 	s.after(ctx, "leave "+user, func(ctx context.Context) error { return s.leaveAll(ctx, user) })
 	return nil
 }

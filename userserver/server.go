@@ -1,5 +1,5 @@
-// Package userserver owns people: accounts, sessions, devices, profiles, account
-// data, filters, end-to-end keys, to-device messages and key backups.
+// Package userserver owns people: accounts, sessions, devices, profiles, presence,
+// account data, filters, end-to-end keys, to-device messages and key backups.
 //
 // It knows no HTTP and no rooms; that a new profile must reach the user's rooms is
 // an interface it declares.
@@ -19,6 +19,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/chancery-im/chancery/internal/id"
+	"github.com/chancery-im/chancery/internal/notify"
 	"github.com/chancery-im/chancery/internal/pushrules"
 	"github.com/chancery-im/chancery/storage"
 )
@@ -48,6 +49,12 @@ type Options struct {
 	// Exclusive reports whether a user id belongs to an application service, so that
 	// nobody else may register it. nil: none does.
 	Exclusive func(user string) bool
+	// Bell is rung for presence, and Count numbers its changes. nil: nobody listens,
+	// and a count of its own.
+	Bell  *notify.Bell
+	Count *notify.Count
+	// NoPresence tells nobody who is there: everybody seems offline.
+	NoPresence bool
 	// BodyMentions: the predefined push rules look for names in the body of messages.
 	BodyMentions bool
 	// Gateway says whether notifications may be sent to a URL. nil: none may.
@@ -74,6 +81,10 @@ type Server struct {
 	seen    seenCache
 	nonces  nonces
 	turns   turns
+
+	bell     *notify.Bell
+	count    *notify.Count
+	presence presences
 }
 
 // New makes the people core.
@@ -87,6 +98,9 @@ func New(o Options) *Server {
 	if o.Rand == nil {
 		o.Rand = rand.Reader
 	}
+	if o.Count == nil {
+		o.Count = &notify.Count{}
+	}
 	if o.Exclusive == nil {
 		o.Exclusive = func(string) bool { return false }
 	}
@@ -97,7 +111,8 @@ func New(o Options) *Server {
 		minPassword: o.MinPassword, exclusive: o.Exclusive, hashing: make(chan struct{}, hashesAtOnce),
 		bodyMentions: o.BodyMentions, gateway: o.Gateway,
 		cache: newSessionCache(), seen: seenCache{last: map[deviceKey]sighting{}},
-		nonces: nonces{live: map[string]time.Time{}}, turns: turns{of: map[string]*turn{}}}
+		nonces: nonces{live: map[string]time.Time{}}, turns: turns{of: map[string]*turn{}},
+		bell: o.Bell, count: o.Count, presence: newPresences(o.NoPresence)}
 }
 
 // oneAtATime lets a source of randomness that a test gives be used by many requests.

@@ -15,6 +15,9 @@ type Ring struct {
 	Servers []string // servers that have something to be sent
 	Rules   []string // users whose push rules or ignored users changed
 	Pushers []string // users whose pushers changed
+	// Presence are users whose presence changed. Whom that concerns is the listener's
+	// to find out.
+	Presence []string
 }
 
 // Bell delivers rings, in commit order, to its listeners.
