@@ -42,6 +42,7 @@ type API struct {
 	clock func() time.Time
 	log   *logrus.Entry
 	hub   *hub
+	told  *told
 	epoch int64
 	stop  chan struct{}
 	end   sync.Once
@@ -53,7 +54,7 @@ type API struct {
 
 // New makes the door and begins to listen to the bell.
 func New(o Options) *API {
-	a := &API{db: o.DB, rooms: o.Rooms, users: o.Users, count: o.Count, clock: o.Clock, log: o.Log, hub: newHub(),
+	a := &API{db: o.DB, rooms: o.Rooms, users: o.Users, count: o.Count, clock: o.Clock, log: o.Log, hub: newHub(), told: newTold(),
 		epoch: o.Clock().UnixMilli(), stop: make(chan struct{}),
 		ringer: newRinger(), ended: make(chan struct{})}
 	a.quiet = o.Bell.Listen(func(r notify.Ring) {

@@ -24,6 +24,7 @@ type block struct {
 	stateAfter *eventList
 	events     []roomserver.Visible // of the timeline, oldest first
 	members    bool                 // memberships changed
+	named      map[string]bool      // users whose member event is in the answer
 	limited    bool
 }
 
@@ -43,12 +44,21 @@ func (g *gathering) block(r storage.SyncRoom, fresh bool) (*block, error) {
 		return nil, err
 	}
 	for _, v := range b.events {
-		b.timeline.Events = append(b.timeline.Events, roomserver.Format(nil, v, true, g.now))
+		b.timeline.Events = append(b.timeline.Events, g.write(v))
 	}
 	if b.timeline.Events == nil {
 		b.timeline.Events = []json.RawMessage{}
 	}
 	return b, nil
+}
+
+// write is an event as the filter wants it: all of it or some fields, for clients or
+// as servers exchange it.
+func (g *gathering) write(v roomserver.Visible) json.RawMessage {
+	if g.q.filter.Raw() {
+		return g.q.filter.Fields.Cut(v.Bytes())
+	}
+	return g.q.filter.Fields.Cut(roomserver.Format(nil, v, true, g.now))
 }
 
 // end is the last position of the room that concerns the user.

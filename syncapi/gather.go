@@ -25,6 +25,8 @@ type gathering struct {
 	ignored    map[string]bool
 	met        map[string]bool             // users with whom a room is newly shared
 	receipts   map[int64][]storage.Receipt // by room
+	has        map[int64]bool              // member events that the client has had
+	carries    []int64                     // member events in the answer
 	counted    []storage.RoomRow           // joined rooms in the answer, whose unread are told
 }
 
@@ -32,10 +34,20 @@ type gathering struct {
 // the user is in.
 func (a *API) gather(ctx context.Context, q *request) (*answer, []string, error) {
 	g := &gathering{a: a, q: q, ctx: ctx, now: a.clock().UnixMilli()}
+	if g.lazy() {
+		since := q.since
+		if q.initial {
+			since = 0
+		}
+		g.has = a.told.begin(q.user, q.device, since)
+	}
 	err := a.db.Read(ctx, func(tx *storage.ReadTx) error {
 		g.tx = tx
 		return g.all()
 	})
+	if err == nil {
+		a.told.add(q.user, q.device, g.carries, g.upto)
+	}
 	return g.ans, g.rooms, err
 }
 

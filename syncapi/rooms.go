@@ -84,10 +84,13 @@ func (g *gathering) joined(lists *roomLists, r storage.SyncRoom) error {
 		if err != nil {
 			return err
 		}
-		out.Timeline, out.State, out.StateAfter = b.timeline, b.state, b.stateAfter
 		if out.Summary, err = g.summary(r, b); err != nil {
 			return err
 		}
+		if err = g.heroMembers(b, r, out.Summary); err != nil {
+			return err
+		}
+		out.Timeline, out.State, out.StateAfter = b.timeline, b.state, b.stateAfter
 		if b.empty() && !read && len(data)+len(ephemeral) == 0 && !fresh && !g.q.full {
 			return nil
 		}

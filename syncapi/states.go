@@ -33,7 +33,7 @@ func (g *gathering) states(b *block, r storage.SyncRoom, fresh bool, start int64
 	if g.q.stateAfter {
 		state := g.format(b, after, nil)
 		if g.lazy() {
-			more, err := g.senders(b, r, end, after)
+			more, err := g.senders(b, r, end)
 			if err != nil {
 				return err
 			}
@@ -50,7 +50,7 @@ func (g *gathering) states(b *block, r storage.SyncRoom, fresh bool, start int64
 	}
 	state := g.format(b, before, g.untold(b, before, after))
 	if g.lazy() {
-		more, err := g.senders(b, r, start, before)
+		more, err := g.senders(b, r, start)
 		if err != nil {
 			return err
 		}
@@ -64,28 +64,76 @@ func (g *gathering) lazy() bool { return g.q.filter.Room.State.LazyLoadMembers }
 
 // senders are the member events of who speaks in the timeline and is not among
 // the changes: a client that loads members lazily may not know them.
-func (g *gathering) senders(b *block, r storage.SyncRoom, root int64, changes []roomserver.StateDelta) ([]json.RawMessage, error) {
-	done := map[string]bool{}
-	for _, d := range changes {
-		if d.Kind == "m.room.member" {
-			done[d.Key] = true
-		}
-	}
-	var out []json.RawMessage
+func (g *gathering) senders(b *block, r storage.SyncRoom, root int64) ([]json.RawMessage, error) {
+	var users []string
 	for _, v := range b.events {
-		if done[v.From()] {
+		users = append(users, v.From())
+	}
+	return g.membersOf(b, r, root, users)
+}
+
+// membersOf are the member events of users that are not in the answer yet, and that the
+// client has not had.
+func (g *gathering) membersOf(b *block, r storage.SyncRoom, root int64, users []string) ([]json.RawMessage, error) {
+	var out []json.RawMessage
+	for _, u := range users {
+		if b.named[u] {
 			continue
 		}
-		done[v.From()] = true
-		m, err := g.a.rooms.StateEntry(g.ctx, g.tx, r.Room.NID, root, "m.room.member", v.From())
+		b.name(u)
+		m, err := g.a.rooms.StateEntry(g.ctx, g.tx, r.Room.NID, root, "m.room.member", u)
 		if err != nil {
 			return nil, err
 		}
-		if m.Event != nil {
-			out = append(out, roomserver.Format(nil, m, true, g.now))
+		if m.Event == nil || g.redundant(m.NID) {
+			continue
 		}
+		g.tell(m.NID)
+		out = append(out, g.write(m))
 	}
 	return out, nil
+}
+
+func (b *block) name(user string) {
+	if b.named == nil {
+		b.named = map[string]bool{}
+	}
+	b.named[user] = true
+}
+
+// redundant: the client has had this member event.
+func (g *gathering) redundant(nid int64) bool {
+	return !g.q.filter.Room.State.IncludeRedundantMembers && g.has[nid]
+}
+
+// tell notes that the answer carries a member event.
+func (g *gathering) tell(nid int64) { g.carries = append(g.carries, nid) }
+
+// heroMembers are the member events of the heroes: "When lazy-loading room members is
+// enabled, the membership events for the heroes MUST be included in the state, unless
+// they are redundant."
+func (g *gathering) heroMembers(b *block, r storage.SyncRoom, s *summary) error {
+	if s == nil || !g.lazy() {
+		return nil
+	}
+	for _, v := range b.events {
+		if key, ok := v.Key(); ok && v.Kind() == "m.room.member" {
+			b.name(key)
+		}
+	}
+	more, err := g.membersOf(b, r, r.Room.StateRoot, s.Heroes)
+	if err != nil || len(more) == 0 {
+		return err
+	}
+	to := &b.state
+	if g.q.stateAfter {
+		to = &b.stateAfter
+	}
+	if *to == nil {
+		*to = &eventList{}
+	}
+	(*to).Events = append((*to).Events, more...)
+	return nil
 }
 
 // untold are changes that neither the state before the timeline nor the timeline
@@ -135,7 +183,11 @@ func (g *gathering) format(b *block, list, untold []roomserver.StateDelta) []jso
 		if d.Cur.NID == 0 || lazy && d.Kind == "m.room.member" && !senders[d.Key] || !g.q.filter.Room.State.Match(d.Cur.Event) {
 			return
 		}
-		out = append(out, roomserver.Format(nil, d.Cur, true, g.now))
+		if lazy && d.Kind == "m.room.member" {
+			g.tell(d.Cur.NID)
+			b.name(d.Key)
+		}
+		out = append(out, g.write(d.Cur))
 	}
 	for _, d := range list {
 		if !instead[key{d.Kind, d.Key}] {

@@ -1,8 +1,8 @@
 // Package filter reads the filters of the client-server API and applies them to
 // events: of rooms, of state, of account data, and the whole filter of a sync.
 //
-// It changes no events; event_fields and the rest of presentation belong to the
-// doors.
+// It cuts events to the fields that a client asks for; how they are written
+// otherwise belongs to the doors.
 package filter
 
 import (
@@ -55,7 +55,13 @@ type Sync struct {
 	Presence    Events   `json:"presence"`
 	AccountData Events   `json:"account_data"`
 	Room        Rooms    `json:"room"`
+
+	// Fields are EventFields, read; nil is everything.
+	Fields *Fields `json:"-"`
 }
+
+// Raw reports whether events are wanted as servers exchange them.
+func (f *Sync) Raw() bool { return f.EventFormat == "federation" }
 
 // ParseSync reads a Filter object.
 func ParseSync(raw []byte) (*Sync, error) {
@@ -65,6 +71,12 @@ func ParseSync(raw []byte) (*Sync, error) {
 	}
 	if f.EventFormat != "" && f.EventFormat != "client" && f.EventFormat != "federation" {
 		return nil, matrixerr.InvalidParam("event_format is client or federation")
+	}
+	if len(f.EventFields) > maxFields {
+		return nil, matrixerr.InvalidParam("event_fields has too many entries")
+	}
+	if f.EventFields != nil {
+		f.Fields = parseFields(f.EventFields)
 	}
 	for _, r := range []*RoomEvents{&f.Room.Timeline, &f.Room.State, &f.Room.Ephemeral, &f.Room.AccountData} {
 		if err := r.check(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/chancery-im/chancery/internal/event"
+	"github.com/chancery-im/chancery/internal/filter"
 )
 
 // property is a path into an event, with a number under which Facts remembers what it
@@ -39,32 +40,13 @@ func propertyOf(key string) property {
 	if p, ok := properties.byKey[key]; ok {
 		return p
 	}
-	p = property{n: len(properties.byKey), path: splitPath(key)}
+	p = property{n: len(properties.byKey), path: filter.SplitPath(key)}
 	if p.n >= maxProperties {
 		p.n = -1
 		return p
 	}
 	properties.byKey[key] = p
 	return p
-}
-
-// splitPath cuts at dots; \. is a dot and \\ a backslash within a name.
-func splitPath(key string) []string {
-	var out []string
-	var b strings.Builder
-	for i := 0; i < len(key); i++ {
-		switch c := key[i]; {
-		case c == '\\' && i+1 < len(key) && (key[i+1] == '.' || key[i+1] == '\\'):
-			i++
-			b.WriteByte(key[i])
-		case c == '.':
-			out = append(out, b.String())
-			b.Reset()
-		default:
-			b.WriteByte(c)
-		}
-	}
-	return append(out, b.String())
 }
 
 // Facts is an event and what the rules may ask of its room. It remembers what it
