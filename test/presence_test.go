@@ -254,3 +254,27 @@ func TestARestartForgetsWhoIsThereAndKeepsWhatTheySaid(t *testing.T) {
 		s.is("presence is off", string(bob.call("GET", status(alice.id), nil).body), `{"presence":"offline"}`)
 	})
 }
+
+func TestOnlyWhatIsSeenEndsTheWaiting(t *testing.T) {
+	each(t, func(s *server) {
+		reader, alice, pest, carol := s.registers("reader"), s.registers("alice"), s.registers("pest"), s.registers("carol")
+		room := reader.creates(map[string]any{"preset": "public_chat"})
+		for _, p := range []*person{alice, pest, carol} {
+			p.joins(room)
+		}
+		stranger := s.registers("stranger")
+		reader.call("PUT", "/user/"+reader.id+"/account_data/m.ignored_user_list", map[string]any{"ignored_users": map[string]any{pest.id: map[string]any{}}}).ok(nil)
+		reader.hears()
+		carol.hears()
+		done := make(chan string)
+		go func() {
+			done <- reader.syncs("timeout", "60000", "filter", `{"presence":{"not_senders":["`+reader.id+`"]}}`).presence()
+		}()
+		s.is("the reader waits", carol.hears(), "reader online")
+		pest.isNow("online", "Look at me")
+		stranger.isNow("online", "")
+		s.is("others hear it", carol.hears(), "pest online Look at me")
+		alice.isNow("online", "")
+		s.is("what the reader waited for", <-done, "alice online")
+	})
+}
