@@ -66,6 +66,10 @@ type Rates struct {
 	FailedLogin  ratelimit.Rate // wrong passwords, by address and by account
 	Registration ratelimit.Rate // new accounts, by address
 	Messages     ratelimit.Rate // events, by user
+	Joins        ratelimit.Rate // of rooms, by user
+	Invites      ratelimit.Rate // by who invites
+	RoomCreation ratelimit.Rate // by user
+	KeyQueries   ratelimit.Rate // for others' keys, by user
 }
 
 // Options are all that an API needs.
@@ -91,6 +95,10 @@ type API struct {
 	registrations *ratelimit.Limiter // by address
 	questions     *ratelimit.Limiter // of who has no account yet, by address
 	messages      *ratelimit.Limiter // by user
+	joins         *ratelimit.Limiter // by user
+	invites       *ratelimit.Limiter // by user
+	creations     *ratelimit.Limiter // of rooms, by user
+	keyQueries    *ratelimit.Limiter // and claims, by user
 }
 
 // New makes the door.
@@ -106,7 +114,11 @@ func New(o Options) *API {
 		failures:      limiter(rates.FailedLogin, ratelimit.Rate{PerSecond: 0.005, Burst: 5}),
 		registrations: ratelimit.New(o.Clock, registration),
 		questions:     ratelimit.New(o.Clock, ratelimit.Rate{PerSecond: 10 * registration.PerSecond, Burst: 10 * registration.Burst}),
-		messages:      limiter(rates.Messages, ratelimit.Rate{PerSecond: 5, Burst: 20})}
+		messages:      limiter(rates.Messages, ratelimit.Rate{PerSecond: 5, Burst: 20}),
+		joins:         limiter(rates.Joins, ratelimit.Rate{PerSecond: 0.1, Burst: 10}),
+		invites:       limiter(rates.Invites, ratelimit.Rate{PerSecond: 0.1, Burst: 20}),
+		creations:     limiter(rates.RoomCreation, ratelimit.Rate{PerSecond: 0.05, Burst: 10}),
+		keyQueries:    limiter(rates.KeyQueries, ratelimit.Rate{PerSecond: 20, Burst: 100})}
 }
 
 // access is who may call a route.

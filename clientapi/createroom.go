@@ -37,7 +37,7 @@ func (a *API) createRoom(r *http.Request, c caller) (any, error) {
 	if err := httpjson.Decode(r, &b); err != nil {
 		return nil, err
 	}
-	if err := a.limit(a.messages, c.User); err != nil {
+	if err := a.limit(a.creations, c.User); err != nil {
 		return nil, err
 	}
 	if err := b.check(a.set.ServerName); err != nil {

@@ -29,6 +29,9 @@ func (a *API) keysQuery(r *http.Request, c caller) (any, error) {
 	if err := httpjson.Decode(r, &b); err != nil {
 		return nil, err
 	}
+	if err := a.limit(a.keyQueries, c.User); err != nil {
+		return nil, err
+	}
 	for user := range b.Keys {
 		if !id.IsUser(user) {
 			return nil, matrixerr.InvalidParam("device_keys names something that is not a user id")
@@ -38,11 +41,14 @@ func (a *API) keysQuery(r *http.Request, c caller) (any, error) {
 }
 
 // POST /_matrix/client/v3/keys/claim
-func (a *API) keysClaim(r *http.Request, _ caller) (any, error) {
+func (a *API) keysClaim(r *http.Request, c caller) (any, error) {
 	var b struct {
 		Keys map[string]map[string]string `json:"one_time_keys"`
 	}
 	if err := httpjson.Decode(r, &b); err != nil {
+		return nil, err
+	}
+	if err := a.limit(a.keyQueries, c.User); err != nil {
 		return nil, err
 	}
 	for user := range b.Keys {

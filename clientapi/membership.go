@@ -40,6 +40,9 @@ func (a *API) join(r *http.Request, c caller) (any, error) {
 	if len(b.ThirdParty) > 0 && b.ThirdParty[0] == '{' {
 		o.ThirdPartySigned = b.ThirdParty
 	}
+	if err := a.limit(a.joins, c.User); err != nil {
+		return nil, err
+	}
 	room, err := a.rooms.Join(r.Context(), c.User, target, o)
 	return roomID{room}, err
 }
@@ -89,21 +92,27 @@ func (a *API) invite(r *http.Request, c caller) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := a.limit(a.invites, c.User); err != nil {
+		return nil, err
+	}
 	return httpjson.Empty{}, a.rooms.Invite(r.Context(), c.User, room, b.UserID, b.Reason, false)
 }
 
 // POST /_matrix/client/v3/rooms/{roomId}/kick
-func (a *API) kick(r *http.Request, c caller) (any, error) { return moderate(r, c, a.rooms.Kick) }
+func (a *API) kick(r *http.Request, c caller) (any, error) { return a.moderate(r, c, a.rooms.Kick) }
 
 // POST /_matrix/client/v3/rooms/{roomId}/ban
-func (a *API) ban(r *http.Request, c caller) (any, error) { return moderate(r, c, a.rooms.Ban) }
+func (a *API) ban(r *http.Request, c caller) (any, error) { return a.moderate(r, c, a.rooms.Ban) }
 
 // POST /_matrix/client/v3/rooms/{roomId}/unban
-func (a *API) unban(r *http.Request, c caller) (any, error) { return moderate(r, c, a.rooms.Unban) }
+func (a *API) unban(r *http.Request, c caller) (any, error) { return a.moderate(r, c, a.rooms.Unban) }
 
-func moderate(r *http.Request, c caller, act func(ctx context.Context, sender, room, target, reason string) error) (any, error) {
+func (a *API) moderate(r *http.Request, c caller, act func(ctx context.Context, sender, room, target, reason string) error) (any, error) {
 	room, b, err := member(r, true)
 	if err != nil {
+		return nil, err
+	}
+	if err := a.limit(a.messages, c.User); err != nil {
 		return nil, err
 	}
 	return httpjson.Empty{}, act(r.Context(), c.User, room, b.UserID, b.Reason)

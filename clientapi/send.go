@@ -49,6 +49,9 @@ func (a *API) redact(r *http.Request, c caller) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := a.limit(a.messages, c.User); err != nil {
+		return nil, err
+	}
 	content, err := httpjson.Body(r)
 	if err != nil {
 		return nil, err

@@ -147,7 +147,9 @@ func clientSettings(cfg *config.Config) clientapi.Settings {
 	return clientapi.Settings{ServerName: cfg.ServerName, Registration: cfg.Registration.Mode, Guests: cfg.Registration.Guests, PublicProfiles: cfg.Profiles.Public, Terms: clientapi.Terms{Version: cfg.Registration.Terms.Version,
 		Name: cfg.Registration.Terms.Name, URL: cfg.Registration.Terms.URL},
 		RateLimits: l.Enabled, Rates: clientapi.Rates{Login: ratelimit.Rate(l.Login), FailedLogin: ratelimit.Rate(l.FailedLogin),
-			Registration: ratelimit.Rate(l.Registration), Messages: ratelimit.Rate(l.Messages)},
+			Registration: ratelimit.Rate(l.Registration), Messages: ratelimit.Rate(l.Messages),
+			Joins: ratelimit.Rate(l.Joins), Invites: ratelimit.Rate(l.Invites), RoomCreation: ratelimit.Rate(l.RoomCreation),
+			KeyQueries: ratelimit.Rate(l.KeyQueries)},
 		BaseURL: cfg.WellKnown.Client, SupportContact: cfg.WellKnown.SupportContact, SupportPage: cfg.WellKnown.SupportPage}
 }
 

@@ -65,7 +65,7 @@ func (r *ring) cross(usage string, key ed25519.PrivateKey) map[string]any {
 	return map[string]any{"user_id": r.p.id, "usage": []string{usage}, "keys": map[string]string{"ed25519:" + public(key): public(key)}}
 }
 
-func TestNoOneTimeKeyIsGivenOutTwice(t *testing.T) {
+func TestHardening_C09_NoOneTimeKeyIsGivenOutTwice(t *testing.T) {
 	each(t, func(s *server) {
 		alice, bob := s.registers("alice"), s.registers("bob")
 		r := alice.ring(1)

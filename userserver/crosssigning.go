@@ -67,8 +67,20 @@ func (s *Server) UploadCrossSigning(ctx context.Context, user string, up CrossSi
 		if err != nil {
 			return err
 		}
+		signers, err := s.signingKeys(&tx.ReadTx, user, true)
+		if err != nil {
+			return err
+		}
 		for _, k := range keys {
 			if err := checkCrossKey(user, k, have["master"]); err != nil {
+				return err
+			}
+			var c crossKey
+			_ = json.Unmarshal(k.JSON, &c)
+			if keyID, key, _ := c.one(); k.Usage == "master" {
+				signers[keyID] = key
+			}
+			if k.JSON, err = withGoodSignatures(k.JSON, user, signers); err != nil {
 				return err
 			}
 			if old, ok := have[k.Usage]; ok && !samePart(old, k.JSON) {

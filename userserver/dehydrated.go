@@ -61,7 +61,7 @@ func (s *Server) PutDehydrated(ctx context.Context, user string, up DehydratedUp
 		if err := tx.PutDevice(device); err != nil {
 			return err
 		}
-		if err := storeDeviceKeys(tx, sess, keys, up.DeviceKeys); err != nil {
+		if err := s.storeDeviceKeys(tx, sess, keys, up.DeviceKeys); err != nil {
 			return err
 		}
 		if err := storeOneTimeKeys(tx, sess, up.KeyUpload); err != nil {

@@ -71,6 +71,34 @@ func verify(raw json.RawMessage, publicKey, signature string) bool {
 	return err == nil && len(key) == ed25519.PublicKeySize && len(sig) == ed25519.SignatureSize && ed25519.Verify(key, msg, sig)
 }
 
+// withGoodSignatures is an uploaded object with those of its owner's signatures that
+// the owner's keys bear out. What nobody has checked is neither stored nor shown: a
+// client that takes the server's word for it would trust a forgery.
+func withGoodSignatures(raw json.RawMessage, owner string, keys map[string]string) (json.RawMessage, error) {
+	m := map[string]json.RawMessage{}
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return nil, err
+	}
+	var all map[string]map[string]string
+	_ = json.Unmarshal(m["signatures"], &all)
+	good := map[string]string{}
+	for keyID, sig := range all[owner] {
+		if public, ok := keys[keyID]; ok && verify(raw, public, sig) {
+			good[keyID] = sig
+		}
+	}
+	delete(m, "unsigned")
+	delete(m, "signatures")
+	if len(good) > 0 {
+		text, err := json.Marshal(map[string]map[string]string{owner: good})
+		if err != nil {
+			return nil, err
+		}
+		m["signatures"] = text
+	}
+	return json.Marshal(m)
+}
+
 // samePart reports whether two signed objects say the same.
 func samePart(a, b json.RawMessage) bool {
 	x, err1 := signedPart(a)

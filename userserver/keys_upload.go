@@ -33,7 +33,7 @@ func (s *Server) UploadKeys(ctx context.Context, sess Session, up KeyUpload) (ma
 	}
 	var counts map[string]int
 	err := s.db.Write(ctx, func(tx *storage.Tx) error {
-		if err := storeDeviceKeys(tx, sess, dev, up.DeviceKeys); err != nil {
+		if err := s.storeDeviceKeys(tx, sess, dev, up.DeviceKeys); err != nil {
 			return err
 		}
 		if err := storeOneTimeKeys(tx, sess, up); err != nil {
@@ -81,7 +81,7 @@ func checkDeviceKeys(sess Session, raw json.RawMessage) (*deviceKeys, error) {
 	return d, nil
 }
 
-func storeDeviceKeys(tx *storage.Tx, sess Session, d *deviceKeys, raw json.RawMessage) error {
+func (s *Server) storeDeviceKeys(tx *storage.Tx, sess Session, d *deviceKeys, raw json.RawMessage) error {
 	if d == nil {
 		return nil
 	}
@@ -98,6 +98,15 @@ func storeDeviceKeys(tx *storage.Tx, sess Session, d *deviceKeys, raw json.RawMe
 		if err := tx.DropDeviceSecrets(sess.User, sess.Device); err != nil {
 			return err
 		}
+	}
+	keys, err := s.signingKeys(&tx.ReadTx, sess.User, true)
+	if err != nil {
+		return err
+	}
+	ed := "ed25519:" + sess.Device
+	keys[ed] = d.Keys[ed]
+	if raw, err = withGoodSignatures(raw, sess.User, keys); err != nil {
+		return err
 	}
 	if err := tx.PutDeviceKey(sess.User, sess.Device, raw); err != nil {
 		return err
