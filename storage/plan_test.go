@@ -52,6 +52,7 @@ func TestNoReadOfARoomGoesThroughAWholeTable(t *testing.T) {
 		note(tx.MemberMoves(alice, 0, 100))
 		note(tx.ShareRoom(alice, bob))
 		note(tx.WhoShares(alice, []string{bob}))
+		note(tx.Neighbours(alice))
 		note(tx.RoomsOfAny([]string{alice, bob}))
 		note(tx.AliasesOf(r.nid))
 		note(tx.PublishedRooms())

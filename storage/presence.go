@@ -42,6 +42,12 @@ func (tx *ReadTx) WhoShares(user string, others []string) ([]string, error) {
 		WHERE x.user_id = $1 AND x.membership = 'join')`, user, tx.in(others))
 }
 
+// Neighbours are all users who are in a room with a user, and the user.
+func (tx *ReadTx) Neighbours(user string) ([]string, error) {
+	return tx.texts(`SELECT DISTINCT y.user_id FROM memberships x JOIN memberships y ON y.room_nid = x.room_nid AND y.membership = 'join'
+		WHERE x.user_id = $1 AND x.membership = 'join'`, user)
+}
+
 // RoomsOfAny are the ids of the rooms that any of the users is in.
 func (tx *ReadTx) RoomsOfAny(users []string) ([]string, error) {
 	return tx.texts(`SELECT DISTINCT r.room_id FROM memberships m JOIN rooms r ON r.room_nid = m.room_nid

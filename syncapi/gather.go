@@ -23,6 +23,7 @@ type gathering struct {
 	came, went []storage.SyncRoom
 	rooms      []string // joined rooms
 	ignored    map[string]bool
+	people     int64                       // members of all the joined rooms together
 	met        map[string]bool             // users with whom a room is newly shared
 	receipts   map[int64][]storage.Receipt // by room
 	has        map[int64]bool              // member events that the client has had

@@ -61,13 +61,12 @@ func (g *gathering) changedPresence() []userserver.Presence {
 // they have met.
 func (g *gathering) sharing(list []userserver.Presence) (out []userserver.Presence, err error) {
 	wanted := func(user string) bool { return !g.ignored[user] && g.q.filter.Presence.MatchSender(user) }
+	list = slices.DeleteFunc(list, func(p userserver.Presence) bool { return !wanted(p.User) || g.met[p.User] })
 	var ask []string
 	for _, p := range list {
-		if wanted(p.User) && !g.met[p.User] {
-			ask = append(ask, p.User)
-		}
+		ask = append(ask, p.User)
 	}
-	share, err := g.tx.WhoShares(g.q.user, ask)
+	share, err := g.neighbours(ask)
 	if err != nil {
 		return nil, err
 	}
@@ -86,4 +85,14 @@ func (g *gathering) sharing(list []userserver.Presence) (out []userserver.Presen
 		}
 	}
 	return out, nil
+}
+
+// neighbours are those of some users who share a room with the user, and perhaps
+// others who do. Who is in many rooms with few people is asked for all of them: each of
+// so many others would be looked for in every room.
+func (g *gathering) neighbours(of []string) ([]string, error) {
+	if int64(len(of)) > g.people {
+		return g.tx.Neighbours(g.q.user)
+	}
+	return g.tx.WhoShares(g.q.user, of)
 }

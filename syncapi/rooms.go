@@ -20,6 +20,7 @@ func (g *gathering) allRooms() error {
 	for _, r := range rooms {
 		if r.Membership == "join" {
 			g.rooms = append(g.rooms, r.Room.ID)
+			g.people += r.Room.Joined
 		}
 		if err := g.room(lists, r); err != nil {
 			return err
