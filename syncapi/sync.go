@@ -55,7 +55,7 @@ func (a *API) serveSync(r *http.Request) (any, error) {
 	defer a.hub.leave(w)
 	deadline := a.timer(q.timeout)
 	defer deadline.Stop()
-	for {
+	for waited := false; ; {
 		ans, rooms, err := a.gather(r.Context(), q)
 		if err != nil {
 			return nil, err
@@ -69,6 +69,13 @@ func (a *API) serveSync(r *http.Request) (any, error) {
 					return nil, err
 				}
 				continue
+			}
+		}
+		if !waited {
+			// The session may have ended before the waiter was there to be woken.
+			waited = true
+			if err := a.still(r); err != nil {
+				return nil, err
 			}
 		}
 		select {
