@@ -17,7 +17,18 @@ const maxTyping = 2 * time.Minute
 type typing struct {
 	mu    sync.Mutex
 	rooms map[string]*typists
+	log   []typed // the last changes, oldest first
+	since int64   // the log has all changes after this one
 }
+
+// typed is a change of who types in a room.
+type typed struct {
+	n    int64
+	room string
+}
+
+// typingLog bounds the changes that are remembered one by one.
+const typingLog = 2048
 
 // typists are the people who type in a room.
 type typists struct {
@@ -64,9 +75,29 @@ func (s *Server) typingEnds(user, room string) {
 // typingChanged runs under the lock. The bell's listeners do not block.
 func (s *Server) typingChanged(r *typists, room string) {
 	r.changed = s.count.Next()
+	t := &s.typing
+	if len(t.log) == typingLog {
+		half := typingLog / 2
+		t.since = t.log[half-1].n
+		t.log = append(t.log[:0], t.log[half:]...)
+	}
+	t.log = append(t.log, typed{r.changed, room})
 	if s.bell != nil {
 		s.bell.Ring(notify.Ring{Rooms: []string{room}})
 	}
+}
+
+// TypingSince are the rooms in which somebody's typing changed after the change of a
+// number; known is false when that is too long ago to tell. What was numbered before
+// the call is among them.
+func (s *Server) TypingSince(after int64) (rooms []string, known bool) {
+	t := &s.typing
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := len(t.log) - 1; i >= 0 && t.log[i].n > after; i-- {
+		rooms = append(rooms, t.log[i].room)
+	}
+	return rooms, after >= t.since
 }
 
 // Typing tells who types in a room, when that changed after the change of a number.

@@ -181,6 +181,8 @@ func (db *DB) finish(batch []*Pending) {
 		all.Users = append(all.Users, p.ring.Users...)
 		all.Servers = append(all.Servers, p.ring.Servers...)
 		all.Rules = append(all.Rules, p.ring.Rules...)
+		all.Members = append(all.Members, p.ring.Members...)
+		all.Keys = append(all.Keys, p.ring.Keys...)
 		all.Pushers = append(all.Pushers, p.ring.Pushers...)
 		all.Pos = max(all.Pos, p.ring.Pos)
 	}
@@ -189,7 +191,7 @@ func (db *DB) finish(batch []*Pending) {
 	} else {
 		all.Pos = db.pos.Load()
 	}
-	if len(all.Rooms)+len(all.Users)+len(all.Servers)+len(all.Rules)+len(all.Pushers) > 0 {
+	if len(all.Rooms)+len(all.Users)+len(all.Servers)+len(all.Rules)+len(all.Members)+len(all.Keys)+len(all.Pushers) > 0 {
 		db.bell.Ring(all)
 	}
 	for _, p := range batch {

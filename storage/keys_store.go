@@ -55,6 +55,7 @@ func (tx *ReadTx) OneTimeKey(user, device, algorithm, keyID string) (json.RawMes
 func (tx *Tx) PutOneTimeKey(user, device string, k OneTimeKey) error {
 	_, err := tx.exec(`INSERT INTO one_time_keys (user_id, device_id, algorithm, key_id, n, json) VALUES ($1, $2, $3, $4,
 		(SELECT COALESCE(MAX(n), 0) + 1 FROM one_time_keys WHERE user_id = $1 AND device_id = $2), $5)`, user, device, k.Algorithm, k.ID, []byte(k.JSON))
+	tx.RingKeys(user)
 	return err
 }
 
@@ -68,6 +69,7 @@ func (tx *Tx) TakeOneTimeKey(user, device, algorithm string) (k OneTimeKey, err 
 	k.JSON = raw
 	if err == nil {
 		tx.RingUser(user)
+		tx.RingKeys(user)
 		return k, tx.must(`DELETE FROM one_time_keys WHERE user_id = $1 AND device_id = $2 AND algorithm = $3 AND key_id = $4`, user, device, algorithm, k.ID)
 	}
 	if !errors.Is(err, ErrNotFound) {
@@ -78,6 +80,7 @@ func (tx *Tx) TakeOneTimeKey(user, device, algorithm string) (k OneTimeKey, err 
 	if err != nil {
 		return k, err
 	}
+	tx.RingKeys(user)
 	return k, tx.must(`UPDATE fallback_keys SET used = 1 WHERE user_id = $1 AND device_id = $2 AND algorithm = $3`, user, device, algorithm)
 }
 
@@ -86,6 +89,7 @@ func (tx *Tx) PutFallbackKey(user, device string, k OneTimeKey) error {
 	_, err := tx.exec(`INSERT INTO fallback_keys (user_id, device_id, algorithm, key_id, json, used) VALUES ($1, $2, $3, $4, $5, 0)
 		ON CONFLICT (user_id, device_id, algorithm) DO UPDATE SET key_id = excluded.key_id, json = excluded.json, used = 0`,
 		user, device, k.Algorithm, k.ID, []byte(k.JSON))
+	tx.RingKeys(user)
 	return err
 }
 
@@ -165,6 +169,7 @@ func (tx *Tx) DropKeySignatures(user, target string) error {
 // DropDeviceSecrets removes a device's one-time and fallback keys, and the
 // signatures over its keys.
 func (tx *Tx) DropDeviceSecrets(user, device string) error {
+	tx.RingKeys(user)
 	for _, text := range []string{`DELETE FROM one_time_keys WHERE user_id = $1 AND device_id = $2`,
 		`DELETE FROM fallback_keys WHERE user_id = $1 AND device_id = $2`, `DELETE FROM key_signatures WHERE user_id = $1 AND target = $2`} {
 		if _, err := tx.exec(text, user, device); err != nil {

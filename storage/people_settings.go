@@ -40,8 +40,10 @@ func (tx *ReadTx) RoomAccountDataSince(user, room string, after, upto int64) ([]
 
 // RoomsWithAccountData are the rooms with settings that changed between two
 // positions.
-func (tx *ReadTx) RoomsWithAccountData(user string, after, upto int64) ([]string, error) {
-	return tx.texts(`SELECT DISTINCT room_id FROM account_data WHERE user_id = $1 AND room_id <> '' AND pos > $2 AND pos <= $3`, user, after, upto)
+func (tx *ReadTx) RoomsWithAccountData(user string, after, upto int64) ([]int64, error) {
+	return collect(tx, `SELECT DISTINCT r.room_nid FROM account_data a JOIN rooms r ON r.room_id = a.room_id
+		WHERE a.user_id = $1 AND a.room_id <> '' AND a.pos > $2 AND a.pos <= $3`,
+		func(s scanner) (n int64, err error) { return n, s.Scan(&n) }, user, after, upto)
 }
 
 // AccountData is one setting; ErrNotFound when it was deleted.

@@ -269,6 +269,7 @@ func (r *rows) member(p *Pending, m MemberChange) {
 	if !m.Local {
 		return
 	}
+	p.ring.Members = append(p.ring.Members, m.User)
 	r.upsert(tableMemberLog, key(room, p.pos)+m.User, m.User, p.pos, room, m.Membership, m.Event)
 	at, k := key(room, 0)+m.User, serverKey{room, m.User}
 	if m.InviteState == nil {

@@ -14,18 +14,39 @@ type SyncRoom struct {
 // SyncRooms are the user's rooms with something that may be new after a position,
 // and all that they are in, as of position upto.
 func (tx *ReadTx) SyncRooms(user string, since, upto int64) ([]SyncRoom, error) {
-	list, err := collect(tx, `SELECT m.membership, m.pos, m.forgotten, `+roomColumns+` FROM memberships m JOIN rooms r ON r.room_nid = m.room_nid
-		WHERE m.user_id = $1 AND (m.membership = 'join' OR m.pos > $2 OR m.membership IN ('invite', 'knock'))`,
-		func(s scanner) (r SyncRoom, err error) {
-			var ext []byte
-			var forgotten int64
-			err = s.Scan(append([]any{&r.Membership, &r.Pos, &forgotten}, r.Room.dest(&ext)...)...)
-			r.Room.Extremities, r.Forgotten = unpackNIDs(ext), forgotten != 0
-			return r, err
-		}, user, since)
+	list, err := collect(tx, syncRoomColumns+`WHERE m.user_id = $1 AND (m.membership = 'join' OR m.pos > $2 OR m.membership IN ('invite', 'knock'))`, scanSyncRoom, user, since)
 	if err != nil {
 		return nil, err
 	}
+	return tx.asOf(user, list, since, upto)
+}
+
+// SyncRoomsAmong are those of some rooms that the user has something to do with, as of
+// position upto.
+func (tx *ReadTx) SyncRoomsAmong(user string, rooms []int64, since, upto int64) ([]SyncRoom, error) {
+	var all []SyncRoom
+	for from := 0; from < len(rooms); from += chunk {
+		list, err := collect(tx, syncRoomColumns+`WHERE m.user_id = $1 AND m.room_nid IN $2`, scanSyncRoom, user, tx.in(rooms[from:min(from+chunk, len(rooms))]))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, list...)
+	}
+	return tx.asOf(user, all, since, upto)
+}
+
+const syncRoomColumns = `SELECT m.membership, m.pos, m.forgotten, ` + roomColumns + ` FROM memberships m JOIN rooms r ON r.room_nid = m.room_nid `
+
+func scanSyncRoom(s scanner) (r SyncRoom, err error) {
+	var ext []byte
+	var forgotten int64
+	err = s.Scan(append([]any{&r.Membership, &r.Pos, &forgotten}, r.Room.dest(&ext)...)...)
+	r.Room.Extremities, r.Forgotten = unpackNIDs(ext), forgotten != 0
+	return r, err
+}
+
+// asOf shows memberships as they were at a position.
+func (tx *ReadTx) asOf(user string, list []SyncRoom, since, upto int64) (_ []SyncRoom, err error) {
 	out := list[:0]
 	for _, r := range list {
 		if r.Pos > upto {
@@ -65,6 +86,20 @@ func (tx *ReadTx) MemberMoves(user string, after, upto int64) ([]MemberRow, erro
 	return collect(tx, `SELECT m.room_nid, '', m.user_id, m.membership, m.event_nid, m.pos, m.forgotten FROM memberships mine
 		JOIN memberships m ON m.room_nid = mine.room_nid AND m.pos > $2 AND m.pos <= $3 AND m.user_id <> $1
 		WHERE mine.user_id = $1 AND mine.membership = 'join' AND m.membership IN ('join', 'leave', 'ban')`, scanMember, user, after, upto)
+}
+
+// MemberMovesIn are those in some rooms that the user is in.
+func (tx *ReadTx) MemberMovesIn(rooms []int64, user string, after, upto int64) ([]MemberRow, error) {
+	var out []MemberRow
+	for _, room := range rooms {
+		list, err := collect(tx, memberColumns+`WHERE m.room_nid = $1 AND m.pos > $2 AND m.pos <= $3 AND m.user_id <> $4
+			AND m.membership IN ('join', 'leave', 'ban')`, scanMember, room, after, upto, user)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, list...)
+	}
+	return out, nil
 }
 
 // ShareRoom reports whether two users are in one room.

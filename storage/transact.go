@@ -141,6 +141,7 @@ func closures(tx *Tx, p *Pending) (err error) {
 	p.ring.Users = append(p.ring.Users, tx.ring.Users...)
 	p.ring.Servers = append(p.ring.Servers, tx.ring.Servers...)
 	p.ring.Rules = append(p.ring.Rules, tx.ring.Rules...)
+	p.ring.Keys = append(p.ring.Keys, tx.ring.Keys...)
 	p.ring.Pushers = append(p.ring.Pushers, tx.ring.Pushers...)
 	if tx.next > before {
 		p.ring.Pos = tx.next

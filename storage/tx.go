@@ -157,5 +157,8 @@ func (tx *Tx) RingRules(user string) { tx.ring.Rules = append(tx.ring.Rules, use
 // RingPushers tells that a user's pushers changed.
 func (tx *Tx) RingPushers(user string) { tx.ring.Pushers = append(tx.ring.Pushers, user) }
 
+// RingKeys tells that the one-time or fallback keys of a user's device changed.
+func (tx *Tx) RingKeys(user string) { tx.ring.Keys = append(tx.ring.Keys, user) }
+
 // RingServer wakes the queue of a destination.
 func (tx *Tx) RingServer(name string) { tx.ring.Servers = append(tx.ring.Servers, name) }

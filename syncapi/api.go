@@ -7,6 +7,7 @@ package syncapi
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"sync"
 	"time"
@@ -43,10 +44,14 @@ type API struct {
 	log   *logrus.Entry
 	hub   *hub
 	told  *told
-	epoch int64
-	stop  chan struct{}
-	end   sync.Once
-	quiet func()
+	marks *marks
+	// handed are devices by the position up to which they may have been given to-device
+	// messages that are still there; 0: none.
+	handed *handed
+	epoch  int64
+	stop   chan struct{}
+	end    sync.Once
+	quiet  func()
 
 	ringer *ringer
 	ended  chan struct{} // closed when the ringer has ended
@@ -54,10 +59,16 @@ type API struct {
 
 // New makes the door and begins to listen to the bell.
 func New(o Options) *API {
-	a := &API{db: o.DB, rooms: o.Rooms, users: o.Users, count: o.Count, clock: o.Clock, log: o.Log, hub: newHub(), told: newTold(),
+	a := &API{db: o.DB, rooms: o.Rooms, users: o.Users, count: o.Count, clock: o.Clock, log: o.Log, hub: newHub(), told: newTold(), handed: newHanded(),
 		epoch: o.Clock().UnixMilli(), stop: make(chan struct{}),
 		ringer: newRinger(), ended: make(chan struct{})}
+	pos, err := o.DB.Position(context.Background())
+	if err != nil {
+		pos = math.MaxInt64 // of nothing is anything known: everything is read
+	}
+	a.marks = newMarks(pos)
 	a.quiet = o.Bell.Listen(func(r notify.Ring) {
+		a.marks.ring(r)
 		a.hub.ring(r)
 		a.ringer.add(r.Presence)
 	})

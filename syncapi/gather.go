@@ -22,19 +22,31 @@ type gathering struct {
 	// came and went are the rooms that the user joined or left since the token.
 	came, went []storage.SyncRoom
 	rooms      []string // joined rooms
+	news       news     // what may have happened since the token
 	ignored    map[string]bool
 	people     int64                       // members of all the joined rooms together
 	met        map[string]bool             // users with whom a room is newly shared
 	receipts   map[int64][]storage.Receipt // by room
 	has        map[int64]bool              // member events that the client has had
 	carries    []int64                     // member events in the answer
+	keyNumber  int64                       // of the last change of keys when the answer was begun
 	counted    []storage.RoomRow           // joined rooms in the answer, whose unread are told
 }
 
 // gather reads everything new for the user, in one snapshot, and the rooms that
-// the user is in.
+// the user is in. When nothing was rung for since the token, it reads nothing.
 func (a *API) gather(ctx context.Context, q *request) (*answer, []string, error) {
-	g := &gathering{a: a, q: q, ctx: ctx, now: a.clock().UnixMilli()}
+	g := &gathering{a: a, q: q, ctx: ctx, now: a.clock().UnixMilli(), keyNumber: a.marks.keyNumber()}
+	// Before the rooms are read: what changes meanwhile is the next answer's.
+	g.count = a.count.Now()
+	if !q.initial && !q.full && q.epoch == a.epoch {
+		var presence bool
+		if g.news, presence = a.newsSince(q, q.since, q.count); g.news.nothing() && !presence {
+			if ans, ok := g.quiet(); ok {
+				return ans, g.news.all, nil
+			}
+		}
+	}
 	if g.lazy() {
 		since := q.since
 		if q.initial {
@@ -53,9 +65,11 @@ func (a *API) gather(ctx context.Context, q *request) (*answer, []string, error)
 }
 
 func (g *gathering) all() (err error) {
-	// Before the rooms are read: what changes meanwhile is the next answer's.
-	g.count = g.a.count.Now()
-	if g.upto, err = g.tx.Position(); err != nil {
+	if g.news.known {
+		// No further than what is marked: a commit that has not rung yet may have
+		// happened in any room.
+		g.upto = g.news.upto
+	} else if g.upto, err = g.tx.Position(); err != nil {
 		return err
 	}
 	g.ans = &answer{pos: g.upto}
@@ -75,4 +89,15 @@ func (g *gathering) all() (err error) {
 // fresh reports whether the room's past is new to the client as well.
 func (g *gathering) fresh(r storage.SyncRoom) bool {
 	return g.q.initial || r.WasAt != "join"
+}
+
+// quiet is the answer when nothing happened.
+func (g *gathering) quiet() (*answer, bool) {
+	ans := &answer{pos: g.news.upto, count: g.count, NextBatch: token.Sync(g.news.upto, g.a.epoch, g.count)}
+	if g.q.device == "" {
+		return ans, true
+	}
+	k, ok := g.a.marks.keyCounts(g.q.user, g.q.device)
+	ans.KeyCounts, ans.Fallback = k.left, k.fallback
+	return ans, ok
 }

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/chancery-im/chancery/internal/notify"
 )
@@ -21,6 +22,7 @@ type hub struct {
 // reads are one.
 type waiter struct {
 	wake     chan struct{}
+	own      atomic.Bool // it was woken for its user, and not only for a room
 	user     string
 	presence bool // others' presence is wanted
 	rooms    []string
@@ -79,6 +81,9 @@ func (h *hub) ring(r notify.Ring) {
 		wake(h.rooms[id])
 	}
 	for _, id := range r.Users {
+		for w := range h.users[id] {
+			w.own.Store(true)
+		}
 		wake(h.users[id])
 	}
 }

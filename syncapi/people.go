@@ -15,6 +15,9 @@ const toDeviceLimit = 100
 // toDevice adds messages for the device. When there are more than fit, the answer
 // ends at the position of the last one, so that the client's next token fetches on.
 func (g *gathering) toDevice() error {
+	if g.news.known && !g.news.own {
+		return nil
+	}
 	since := g.q.since
 	msgs, err := g.tx.ToDevice(g.q.user, g.q.device, since, g.upto, toDeviceLimit)
 	if err != nil || len(msgs) == 0 {
@@ -23,6 +26,7 @@ func (g *gathering) toDevice() error {
 	if len(msgs) == toDeviceLimit {
 		g.upto = msgs[len(msgs)-1].Pos
 	}
+	g.a.handed.given(g.q.user, g.q.device, msgs[len(msgs)-1].Pos)
 	out := make([]json.RawMessage, 0, len(msgs))
 	for _, m := range msgs {
 		out = append(out, m.JSON())
@@ -33,6 +37,9 @@ func (g *gathering) toDevice() error {
 
 // accountData adds the user's own settings that changed.
 func (g *gathering) accountData() error {
+	if g.news.known && !g.news.own {
+		return nil
+	}
 	rows, err := g.a.users.AccountDataSince(g.tx, g.q.user, g.q.initial, g.q.since, g.upto)
 	if err != nil {
 		return err
@@ -128,7 +135,7 @@ func (g *gathering) metAndLeft(met, gone map[string]bool) error {
 			lost[m.UserID] = true
 		}
 	}
-	moved, err := g.tx.MemberMoves(g.q.user, g.q.since, g.upto)
+	moved, err := g.memberMoves()
 	if err != nil {
 		return err
 	}
@@ -155,6 +162,14 @@ func (g *gathering) metAndLeft(met, gone map[string]bool) error {
 	return nil
 }
 
+// memberMoves are changes of others' memberships in rooms of the user.
+func (g *gathering) memberMoves() ([]storage.MemberRow, error) {
+	if g.news.known {
+		return g.tx.MemberMovesIn(g.news.rooms, g.q.user, g.q.since, g.upto)
+	}
+	return g.tx.MemberMoves(g.q.user, g.q.since, g.upto)
+}
+
 func sorted(set map[string]bool) []string {
 	out := make([]string, 0, len(set))
 	for s := range set {
@@ -170,11 +185,19 @@ func (g *gathering) keyCounts() (err error) {
 	if g.q.device == "" {
 		return nil
 	}
-	if g.ans.KeyCounts, err = g.tx.OneTimeKeyCounts(g.q.user, g.q.device); err != nil {
-		return err
+	k, ok := g.a.marks.keyCounts(g.q.user, g.q.device)
+	if !ok {
+		if k.left, err = g.tx.OneTimeKeyCounts(g.q.user, g.q.device); err != nil {
+			return err
+		}
+		if k.fallback, err = g.tx.UnusedFallbackTypes(g.q.user, g.q.device); err != nil {
+			return err
+		}
+		if k.fallback == nil {
+			k.fallback = []string{}
+		}
+		g.a.marks.keepKeyCounts(g.q.user, g.q.device, g.keyNumber, k)
 	}
-	if g.ans.Fallback, err = g.tx.UnusedFallbackTypes(g.q.user, g.q.device); g.ans.Fallback == nil {
-		g.ans.Fallback = []string{}
-	}
-	return err
+	g.ans.KeyCounts, g.ans.Fallback = k.left, k.fallback
+	return nil
 }

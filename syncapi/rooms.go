@@ -2,6 +2,7 @@ package syncapi
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/chancery-im/chancery/storage"
 )
@@ -12,16 +13,12 @@ func (g *gathering) allRooms() error {
 	if g.q.initial {
 		since = 0
 	}
-	rooms, err := g.tx.SyncRooms(g.q.user, since, g.upto)
+	rooms, err := g.roomsSince(since)
 	if err != nil {
 		return err
 	}
 	lists := &roomLists{}
 	for _, r := range rooms {
-		if r.Membership == "join" {
-			g.rooms = append(g.rooms, r.Room.ID)
-			g.people += r.Room.Joined
-		}
 		if err := g.room(lists, r); err != nil {
 			return err
 		}
@@ -33,6 +30,41 @@ func (g *gathering) allRooms() error {
 		g.ans.Rooms = lists
 	}
 	return nil
+}
+
+// roomsSince are the rooms that the answer may be about: those that are marked, when
+// that is known, else all that the user is in, and those whose membership changed.
+func (g *gathering) roomsSince(since int64) ([]storage.SyncRoom, error) {
+	if g.news.known {
+		g.rooms, g.people = g.news.all, g.news.people
+		nids := g.news.rooms
+		for nid := range g.receipts {
+			nids = append(nids, nid)
+		}
+		if g.news.own {
+			more, err := g.tx.RoomsWithAccountData(g.q.user, g.q.since, g.upto)
+			if err != nil {
+				return nil, err
+			}
+			nids = append(nids, more...)
+		}
+		slices.Sort(nids)
+		return g.tx.SyncRoomsAmong(g.q.user, slices.Compact(nids), since, g.upto)
+	}
+	rooms, err := g.tx.SyncRooms(g.q.user, since, g.upto)
+	if err != nil {
+		return nil, err
+	}
+	var listed []listedRoom
+	for _, r := range rooms {
+		if r.Membership == "join" {
+			listed = append(listed, listedRoom{r.Room.ID, r.Room.NID})
+			g.rooms = append(g.rooms, r.Room.ID)
+			g.people += r.Room.Joined
+		}
+	}
+	g.a.marks.list(g.q.user, g.upto, g.people, listed)
+	return rooms, nil
 }
 
 // room puts one room into the list that the user's membership says.

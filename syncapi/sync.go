@@ -2,6 +2,7 @@ package syncapi
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -63,11 +64,12 @@ func (a *API) serveSync(r *http.Request) (any, error) {
 		if !ans.nothing() || q.initial || q.full || q.timeout == 0 {
 			return ans, nil
 		}
-		if fresh := a.hub.listen(w, rooms); fresh {
-			if again, err := a.missed(r.Context(), ans); err != nil || again {
-				if err != nil {
-					return nil, err
-				}
+		if a.hub.listen(w, rooms) {
+			again, err := a.missed(r.Context(), q, ans)
+			if err != nil {
+				return nil, err
+			}
+			if again {
 				continue
 			}
 		}
@@ -81,8 +83,10 @@ func (a *API) serveSync(r *http.Request) (any, error) {
 		select {
 		case <-w.wake:
 			// What woke us may be the end of the session.
-			if err := a.still(r); err != nil {
-				return nil, err
+			if w.own.Swap(false) {
+				if err := a.still(r); err != nil {
+					return nil, err
+				}
 			}
 		case <-deadline.C:
 			return ans, nil
@@ -95,10 +99,27 @@ func (a *API) serveSync(r *http.Request) (any, error) {
 }
 
 // missed: rooms are listened to only after the read that named them; what was
-// committed in between shows in the position. What is listened to already wakes.
-func (a *API) missed(ctx context.Context, ans *answer) (bool, error) {
+// committed in between is marked, or shows in the position. What is listened to already
+// wakes.
+func (a *API) missed(ctx context.Context, q *request, ans *answer) (bool, error) {
+	n, presence := a.newsSince(q, ans.pos, ans.count)
+	if n.known || presence {
+		return presence || !n.nothing(), nil
+	}
 	now, err := a.db.Position(ctx)
-	return now > ans.pos || a.count.Now() > ans.count, err
+	return now > ans.pos, err
+}
+
+// newsSince is what may have happened for the user since an answer, and whether
+// somebody's presence changed that the client wants to know of.
+func (a *API) newsSince(q *request, pos, count int64) (n news, presence bool) {
+	typing, known := a.rooms.TypingSince(count)
+	if !known {
+		return news{}, true
+	}
+	n = a.marks.since(q.user, pos, typing)
+	presence = q.filter.Presence.MatchType("m.presence") && len(a.users.PresenceChanges(count, math.MaxInt64)) > 0
+	return n, presence
 }
 
 func (a *API) parse(r *http.Request) (*request, error) {
@@ -147,7 +168,7 @@ func waitOf(s string) (time.Duration, error) {
 // delivered drops the to-device messages that the client has: it came back with
 // the token that followed them.
 func (a *API) delivered(ctx context.Context, q *request) error {
-	if q.initial || q.since == 0 {
+	if q.initial || q.since == 0 || !a.handed.may(q.user, q.device) {
 		return nil
 	}
 	var some bool
@@ -155,8 +176,11 @@ func (a *API) delivered(ctx context.Context, q *request) error {
 		some, err = tx.HasToDevice(q.user, q.device, q.since)
 		return err
 	})
-	if err != nil || !some {
-		return err
+	if err == nil && some {
+		err = a.db.Write(ctx, func(tx *storage.Tx) error { return tx.DeleteToDevice(q.user, q.device, q.since) })
 	}
-	return a.db.Write(ctx, func(tx *storage.Tx) error { return tx.DeleteToDevice(q.user, q.device, q.since) })
+	if err == nil {
+		a.handed.dropped(q.user, q.device, q.since)
+	}
+	return err
 }

@@ -163,7 +163,7 @@ func TestAnInviteAndALeaveReachTheirUser(t *testing.T) {
 func TestLazyMembersAreThoseWhoSpeak(t *testing.T) {
 	each(t, func(s *server) {
 		alice := s.registers("alice")
-		room := alice.creates(map[string]any{"preset": "public_chat"})
+		room := alice.creates(map[string]any{"preset": "public_chat", "name": "Named: no heroes"})
 		for i := range 5 {
 			s.registers(fmt.Sprintf("member%d", i)).joins(room)
 		}

@@ -14,6 +14,8 @@ type Ring struct {
 	Users   []string // users with something of their own: to-device, account data, membership
 	Servers []string // servers that have something to be sent
 	Rules   []string // users whose push rules or ignored users changed
+	Members []string // local users whose membership of some room changed
+	Keys    []string // users with a device whose one-time or fallback keys changed
 	Pushers []string // users whose pushers changed
 	// Presence are users whose presence changed. Whom that concerns is the listener's
 	// to find out.
