@@ -30,6 +30,7 @@ import (
 	"github.com/chancery-im/chancery/internal/policy"
 	"github.com/chancery-im/chancery/internal/ratelimit"
 	"github.com/chancery-im/chancery/internal/signingkeys"
+	"github.com/chancery-im/chancery/push"
 	"github.com/chancery-im/chancery/roomserver"
 	"github.com/chancery-im/chancery/storage"
 	"github.com/chancery-im/chancery/syncapi"
@@ -65,6 +66,8 @@ type Homeserver struct {
 	sync  *syncapi.API
 	quiet sync.Once // long-polls are ended once
 
+	push    *push.Worker
+	resting sync.Once
 	endTidy context.CancelFunc
 	tidied  chan struct{} // closed when the tidying has ended
 }
@@ -136,6 +139,9 @@ func (h *Homeserver) build(ctx context.Context, o Options, bell *notify.Bell) (e
 	if err := h.Users.Start(ctx); err != nil {
 		return err
 	}
+	if err := h.startPush(ctx, o, bell); err != nil {
+		return err
+	}
 	work, end := context.WithCancel(context.Background())
 	h.endTidy, h.tidied = end, make(chan struct{})
 	go h.tidyHourly(work)
@@ -165,9 +171,6 @@ func sentinels() []httpjson.Sentinel {
 // Close stops everything; acknowledged data is on disk before and after.
 func (h *Homeserver) Close() error {
 	h.quiet.Do(h.sync.Close)
-	if h.endTidy != nil {
-		h.endTidy()
-		<-h.tidied
-	}
+	h.rest()
 	return errors.Join(h.Users.Close(), h.DB.Close())
 }

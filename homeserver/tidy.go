@@ -38,6 +38,9 @@ func (h *Homeserver) tidy(ctx context.Context) error {
 	if err := h.Users.Tidy(ctx); err != nil {
 		return err
 	}
+	if err := h.push.Tidy(ctx); err != nil {
+		return err
+	}
 	before := h.clock().Add(-txnLife).UnixMilli()
 	for gone := int64(tidyRows); gone == tidyRows; {
 		err := h.DB.Write(ctx, func(tx *storage.Tx) (err error) {

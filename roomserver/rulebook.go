@@ -2,6 +2,7 @@ package roomserver
 
 import (
 	"context"
+	"math"
 	"sync"
 
 	"github.com/tidwall/gjson"
@@ -19,6 +20,7 @@ type ruleBook struct {
 
 	mu     sync.Mutex
 	gen    uint64
+	last   int64              // position of the last change
 	people map[string]*person // nil: nothing is unusual
 }
 
@@ -49,13 +51,14 @@ func (b *ruleBook) usual(user string) *pushrules.Compiled {
 }
 
 // forget drops users whose rules changed.
-func (b *ruleBook) forget(users []string) {
+func (b *ruleBook) forget(users []string, pos int64) {
 	if len(users) == 0 {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.gen++
+	b.last = max(b.last, pos)
 	for _, u := range users {
 		delete(b.people, u)
 	}
@@ -65,6 +68,23 @@ func (b *ruleBook) generation() uint64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.gen
+}
+
+// neverKept is the generation of what was read from a snapshot of before the last
+// change.
+const neverKept = math.MaxUint64
+
+// generationOf is the generation that a snapshot shows: one that began before a change
+// and is read after it must not bring the old rules back.
+func (b *ruleBook) generationOf(tx *storage.ReadTx) (uint64, error) {
+	b.mu.Lock()
+	gen, last := b.gen, b.last
+	b.mu.Unlock()
+	pos, err := tx.Position()
+	if pos < last {
+		gen = neverKept
+	}
+	return gen, err
 }
 
 // person reads what is stored of a user. What was read before a change is not kept.
@@ -104,10 +124,13 @@ func (b *ruleBook) keep(user string, p *person, gen uint64) {
 func (s *Server) personOf(tx *storage.ReadTx, user string) (*person, error) {
 	s.rules.mu.Lock()
 	p, ok := s.rules.people[user]
-	gen := s.rules.gen
 	s.rules.mu.Unlock()
 	if ok {
 		return p, nil
+	}
+	gen, err := s.rules.generationOf(tx)
+	if err != nil {
+		return nil, err
 	}
 	list, err := tx.UnusualUsers([]string{user})
 	if err != nil {

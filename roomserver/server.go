@@ -107,7 +107,7 @@ func New(o Options) *Server {
 		rules:  newRuleBook(o.BodyMentions),
 	}
 	if s.bell != nil {
-		s.bell.Listen(func(r notify.Ring) { s.rules.forget(r.Rules) })
+		s.bell.Listen(func(r notify.Ring) { s.rules.forget(r.Rules, r.Pos) })
 	}
 	return s
 }

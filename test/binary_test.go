@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -46,8 +47,9 @@ rate_limits:
   enabled: false
 `
 
-// run starts the shipped binary until the test ends.
-func run(t *testing.T) *process {
+// run starts the shipped binary until the test ends. more is added to its
+// configuration.
+func run(t *testing.T, more ...string) *process {
 	t.Helper()
 	dir := t.TempDir()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -57,7 +59,7 @@ func run(t *testing.T) *process {
 	addr := l.Addr().String()
 	l.Close()
 	p := &process{t: t, config: filepath.Join(dir, "chancery.yaml"), addr: addr}
-	if err := os.WriteFile(p.config, []byte(fmt.Sprintf(processConfig, filepath.Join(dir, "data"), addr)), 0o600); err != nil {
+	if err := os.WriteFile(p.config, []byte(fmt.Sprintf(processConfig, filepath.Join(dir, "data"), addr)+strings.Join(more, "")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if p.log, err = os.Create(filepath.Join(dir, "log")); err != nil {

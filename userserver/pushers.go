@@ -131,3 +131,24 @@ func (s *Server) checkGateway(p storage.Pusher) error {
 
 // refuseAll is for a server that was given no way to push gateways.
 func refuseAll(*url.URL) error { return errors.New("push gateways are off") }
+
+// noteEvery is how old the note of a success gets before it is written anew.
+const noteEvery = 60 * 60 * 1000
+
+// PusherWorked notes how an attempt to send went: when it begins to fail, when it
+// works again, and otherwise only now and then.
+func (s *Server) PusherWorked(tx *storage.Tx, p storage.Pusher, well bool) error {
+	now := tx.Now()
+	switch {
+	case well && (p.FailingSince != 0 || now-p.LastSuccess > noteEvery):
+		return tx.NotePusher(p.ID, now, 0)
+	case !well && p.FailingSince == 0:
+		return tx.NotePusher(p.ID, p.LastSuccess, now)
+	}
+	return nil
+}
+
+// PusherRejected removes a pusher that its gateway does not know any more.
+func (s *Server) PusherRejected(tx *storage.Tx, p storage.Pusher) error {
+	return tx.DeletePusherByID(p.ID)
+}
