@@ -13,7 +13,7 @@ import (
 // rooms, devices, and the end of the account.
 var openToSuspended = []string{
 	"/sendToDevice/{type}/{txnID}", "/rooms/{roomID}/leave", "/rooms/{roomID}/forget", "/rooms/{roomID}/redact/{eventID}/{txnID}",
-	"/rooms/{roomID}/receipt/{receiptType}/{eventID}", "/rooms/{roomID}/read_markers",
+	"/rooms/{roomID}/receipt/{type}/{eventID}", "/rooms/{roomID}/read_markers",
 	"/user/{userID}/filter", "/user/{userID}/account_data/{type}", "/user/{userID}/rooms/{roomID}/account_data/{type}",
 	"/logout", "/logout/all", "/devices/{deviceID}", "/delete_devices", "/account/deactivate", "/account/password",
 	"/publicRooms", "/search", "/user_directory/search",

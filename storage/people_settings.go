@@ -38,6 +38,11 @@ func (tx *ReadTx) RoomAccountDataSince(user, room string, after, upto int64) ([]
 	return collect(tx, settingColumns+`WHERE user_id = $1 AND room_id = $2 AND pos > $3 AND pos <= $4`+notGone, scanSetting, user, room, after, upto)
 }
 
+// AllRoomAccountDataSince are the settings of all rooms.
+func (tx *ReadTx) AllRoomAccountDataSince(user string, after, upto int64) ([]Setting, error) {
+	return collect(tx, settingColumns+`WHERE user_id = $1 AND room_id <> $2 AND pos > $3 AND pos <= $4`+notGone, scanSetting, user, "", after, upto)
+}
+
 // RoomsWithAccountData are the rooms with settings that changed between two
 // positions.
 func (tx *ReadTx) RoomsWithAccountData(user string, after, upto int64) ([]int64, error) {

@@ -19,10 +19,11 @@ type receiptMark struct {
 
 // readReceipts gathers what moved in the user's rooms since the token.
 func (g *gathering) readReceipts() error {
+	since := g.q.since
 	if g.q.initial {
-		return nil // every room is fresh, and reads its own
+		since = 0
 	}
-	list, err := g.tx.ReceiptsSince(g.q.user, g.q.since, g.upto)
+	list, err := g.tx.ReceiptsSince(g.q.user, since, g.upto)
 	for _, r := range list {
 		if g.receipts == nil {
 			g.receipts = map[int64][]storage.Receipt{}
@@ -72,7 +73,7 @@ func (g *gathering) ephemeral(r storage.SyncRoom, fresh bool) ([]json.RawMessage
 	f := g.q.filter.Room.Ephemeral
 	var out []json.RawMessage
 	list := g.receipts[r.Room.NID]
-	if fresh {
+	if fresh && !g.q.initial {
 		var err error
 		if list, err = g.tx.ReceiptsOf(r.Room.NID, g.q.user, g.upto); err != nil {
 			return nil, err

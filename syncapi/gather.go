@@ -24,13 +24,14 @@ type gathering struct {
 	rooms      []string // joined rooms
 	news       news     // what may have happened since the token
 	ignored    map[string]bool
-	people     int64                       // members of all the joined rooms together
-	met        map[string]bool             // users with whom a room is newly shared
-	receipts   map[int64][]storage.Receipt // by room
-	has        map[int64]bool              // member events that the client has had
-	carries    []int64                     // member events in the answer
-	keyNumber  int64                       // of the last change of keys when the answer was begun
-	counted    []storage.RoomRow           // joined rooms in the answer, whose unread are told
+	people     int64                        // members of all the joined rooms together
+	met        map[string]bool              // users with whom a room is newly shared
+	receipts   map[int64][]storage.Receipt  // by room
+	settings   map[string][]storage.Setting // by room
+	has        map[int64]bool               // member events that the client has had
+	carries    []int64                      // member events in the answer
+	keyNumber  int64                        // of the last change of keys when the answer was begun
+	counted    []storage.RoomRow            // joined rooms in the answer, whose unread are told
 }
 
 // gather reads everything new for the user, in one snapshot, and the rooms that
@@ -78,7 +79,7 @@ func (g *gathering) all() (err error) {
 	}
 	g.ans.NextBatch = token.Sync(g.upto, g.a.epoch, g.count)
 	g.ans.pos, g.ans.count = g.upto, g.count
-	for _, step := range []func() error{g.ignoredUsers, g.readReceipts, g.allRooms, g.accountData, g.deviceLists, g.presence, g.keyCounts} {
+	for _, step := range []func() error{g.ignoredUsers, g.readReceipts, g.roomSettings, g.allRooms, g.accountData, g.deviceLists, g.presence, g.keyCounts} {
 		if err = step(); err != nil {
 			return err
 		}

@@ -54,16 +54,32 @@ func (g *gathering) accountData() error {
 	return nil
 }
 
+// roomSettings gathers the user's settings of all rooms that changed since the token.
+func (g *gathering) roomSettings() error {
+	if g.news.known && !g.news.own {
+		return nil
+	}
+	since := g.q.since
+	if g.q.initial {
+		since = 0
+	}
+	rows, err := g.tx.AllRoomAccountDataSince(g.q.user, since, g.upto)
+	g.settings = map[string][]storage.Setting{}
+	for _, s := range rows {
+		g.settings[s.Room] = append(g.settings[s.Room], s)
+	}
+	return err
+}
+
 // roomAccountData are the user's settings of one room: all of them when the room
 // is new to the client.
 func (g *gathering) roomAccountData(r storage.SyncRoom, fresh bool) ([]json.RawMessage, error) {
-	since := g.q.since
-	if fresh {
-		since = 0
-	}
-	rows, err := g.tx.RoomAccountDataSince(g.q.user, r.Room.ID, since, g.upto)
-	if err != nil {
-		return nil, err
+	rows := g.settings[r.Room.ID]
+	if fresh && !g.q.initial {
+		var err error
+		if rows, err = g.tx.RoomAccountDataSince(g.q.user, r.Room.ID, 0, g.upto); err != nil {
+			return nil, err
+		}
 	}
 	var out []json.RawMessage
 	for _, d := range rows {

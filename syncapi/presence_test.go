@@ -29,7 +29,7 @@ import (
 // door is /sync over real cores. It counts how often an answer is gathered, by the
 // looks at the clock.
 type door struct {
-	*testing.T
+	testing.TB
 	api     *API
 	users   *userserver.Server
 	rooms   *roomserver.Server
@@ -38,9 +38,9 @@ type door struct {
 	rings   atomic.Int64 // of presence
 }
 
-func newDoor(t *testing.T, p storagetest.Place) *door {
+func newDoor(t testing.TB, p storagetest.Place) *door {
 	t.Helper()
-	d := &door{T: t}
+	d := &door{TB: t}
 	logger := logrus.New()
 	logger.SetOutput(io.Discard)
 	log, bell, count := logrus.NewEntry(logger), notify.NewBell(), &notify.Count{}

@@ -10,10 +10,15 @@ import (
 // states fills state or state_after: how the state that the client knows becomes
 // the one before the timeline, or the one after it.
 func (g *gathering) states(b *block, r storage.SyncRoom, fresh bool, start int64) error {
-	end, err := g.rootAt(r.Room.NID, g.end(r))
-	if err != nil {
-		return err
+	end := r.Room.StateRoot
+	if r.Room.LastPos > g.end(r) {
+		// The room has gone on since.
+		var err error
+		if end, err = g.rootAt(r.Room.NID, g.end(r)); err != nil {
+			return err
+		}
 	}
+	var err error
 	var known int64
 	if !fresh && !g.q.full {
 		if known, err = g.rootAt(r.Room.NID, g.q.since); err != nil {

@@ -320,9 +320,9 @@ func keysOf(user, device string, seed int) map[string]any {
 	key := func(i int) string { return fmt.Sprintf("%043d", seed*1000+i) }
 	one := map[string]any{}
 	for i := range 20 {
-		one[fmt.Sprintf("signed_curve25519:AAAA%02d", i)] = map[string]any{"key": key(i)}
+		one[fmt.Sprintf("signed_curve25519:AAAA%02d", i)] = map[string]any{"key": key(i), "signatures": map[string]any{}}
 	}
-	return map[string]any{"one_time_keys": one, "device_keys": map[string]any{"user_id": user, "device_id": device,
+	return map[string]any{"one_time_keys": one, "device_keys": map[string]any{"user_id": user, "device_id": device, "signatures": map[string]any{},
 		"algorithms": []string{"m.olm.v1.curve25519-aes-sha2", "m.megolm.v1.aes-sha2"},
 		"keys":       map[string]string{"curve25519:" + device: key(100), "ed25519:" + device: key(101)}}}
 }

@@ -14,6 +14,12 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 const keepBuffer = 1 << 20
 
+// Appender writes itself as JSON, where encoding/json would be the larger part of the
+// work.
+type Appender interface {
+	AppendJSON(dst []byte) []byte
+}
+
 func write(w http.ResponseWriter, status int, v any) {
 	switch v := v.(type) {
 	case Raw:
@@ -25,6 +31,14 @@ func write(w http.ResponseWriter, status int, v any) {
 	}
 	buf := buffers.Get().(*bytes.Buffer)
 	buf.Reset()
+	if a, ok := v.(Appender); ok {
+		body := a.AppendJSON(buf.AvailableBuffer())
+		send(w, status, body)
+		if cap(body) <= keepBuffer {
+			buffers.Put(bytes.NewBuffer(body[:0]))
+		}
+		return
+	}
 	enc := json.NewEncoder(buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
