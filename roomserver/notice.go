@@ -72,15 +72,19 @@ func (s *Server) hasBeenRead(tx *storage.ReadTx, user string, st storage.StoredE
 	if err != nil {
 		return false, err
 	}
-	m, thread := marks(list), mainThread
-	if st.Thread != 0 {
-		t, err := tx.ThreadByNID(st.Thread)
+	return s.markedRead(tx, list, st.Pos, st.Thread)
+}
+
+func (s *Server) markedRead(tx *storage.ReadTx, m marks, pos, thread int64) (bool, error) {
+	name := mainThread
+	if thread != 0 {
+		t, err := tx.ThreadByNID(thread)
 		if err != nil {
 			return false, err
 		}
-		thread = t.RootID
+		name = t.RootID
 	}
-	return st.Pos <= m.of("").Pos || st.Pos <= m.of(thread).Pos, nil
+	return pos <= max(m.of("").Pos, m.of(name).Pos), nil
 }
 
 // outcome is what a user's rules say of an event, by the room as it is now.

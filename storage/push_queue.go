@@ -22,10 +22,12 @@ type UserNote struct {
 // NotesSince are all users' notes on events between two positions.
 func (tx *ReadTx) NotesSince(after, upto int64) ([]UserNote, error) {
 	return collect(tx, `SELECT n.user_id, n.room_nid, n.pos, n.event_nid, n.thread_nid, n.notify, n.highlight
-		FROM events e JOIN push_notes n ON n.room_nid = e.room_nid AND n.pos = e.pos WHERE e.pos > $1 AND e.pos <= $2`,
-		func(s scanner) (n UserNote, err error) {
-			return n, s.Scan(&n.User, &n.RoomNID, &n.Pos, &n.Event, &n.Thread, &n.Notify, &n.Highlight)
-		}, after, upto)
+		FROM events e JOIN push_notes n ON n.room_nid = e.room_nid AND n.pos = e.pos WHERE e.pos > $1 AND e.pos <= $2`, scanUserNote, after, upto)
+}
+
+func scanUserNote(s scanner) (n UserNote, err error) {
+	err = s.Scan(&n.User, &n.RoomNID, &n.Pos, &n.Event, &n.Thread, &n.Notify, &n.Highlight)
+	return n, err
 }
 
 // Reading is a receipt that moved.
