@@ -38,6 +38,7 @@ type joinedRoom struct {
 	Summary     *summary   `json:"summary,omitempty"`
 	State       *eventList `json:"state,omitempty"`
 	StateAfter  *eventList `json:"state_after,omitempty"`
+	StateAfterU *eventList `json:"org.matrix.msc4222.state_after,omitempty"`
 	Timeline    *timeline  `json:"timeline,omitempty"`
 	Ephemeral   *eventList `json:"ephemeral,omitempty"`
 	AccountData *eventList `json:"account_data,omitempty"`
@@ -49,6 +50,7 @@ type joinedRoom struct {
 type leftRoom struct {
 	State       *eventList `json:"state,omitempty"`
 	StateAfter  *eventList `json:"state_after,omitempty"`
+	StateAfterU *eventList `json:"org.matrix.msc4222.state_after,omitempty"`
 	Timeline    *timeline  `json:"timeline,omitempty"`
 	AccountData *eventList `json:"account_data,omitempty"`
 }

@@ -40,10 +40,10 @@ func (a *answer) size() int {
 	}
 	const each = 400 // of a room without its events
 	for _, r := range a.Rooms.Join {
-		n += each + r.State.size() + r.StateAfter.size() + r.Timeline.size() + r.Ephemeral.size() + r.AccountData.size()
+		n += each + r.State.size() + r.StateAfter.size() + r.StateAfterU.size() + r.Timeline.size() + r.Ephemeral.size() + r.AccountData.size()
 	}
 	for _, r := range a.Rooms.Leave {
-		n += each + r.State.size() + r.StateAfter.size() + r.Timeline.size() + r.AccountData.size()
+		n += each + r.State.size() + r.StateAfter.size() + r.StateAfterU.size() + r.Timeline.size() + r.AccountData.size()
 	}
 	return n
 }
@@ -95,6 +95,7 @@ func (r *joinedRoom) append(dst []byte) []byte {
 	}
 	o.events("state", r.State)
 	o.events("state_after", r.StateAfter)
+	o.events("org.matrix.msc4222.state_after", r.StateAfterU)
 	o.timeline(r.Timeline)
 	o.events("ephemeral", r.Ephemeral)
 	o.events("account_data", r.AccountData)
@@ -112,6 +113,7 @@ func (r *leftRoom) append(dst []byte) []byte {
 	o := open(dst)
 	o.events("state", r.State)
 	o.events("state_after", r.StateAfter)
+	o.events("org.matrix.msc4222.state_after", r.StateAfterU)
 	o.timeline(r.Timeline)
 	o.events("account_data", r.AccountData)
 	return o.close()

@@ -15,10 +15,10 @@ func TestAnswersAreWrittenAsTheirTagsSay(t *testing.T) {
 	full := &answer{NextBatch: `s1_"x`, AccountData: ev, ToDevice: ev, Presence: ev,
 		DeviceLists: &deviceLists{Changed: []string{"@a:x"}, Left: []string{"@b:x"}}, KeyCounts: map[string]int{"k": 1}, Fallback: []string{"f"},
 		Rooms: &roomLists{
-			Join: map[string]*joinedRoom{"!a:x": {Summary: &summary{Heroes: []string{"@a:x"}, Joined: &three, Invited: &three}, State: ev, StateAfter: ev, Timeline: tl,
+			Join: map[string]*joinedRoom{"!a:x": {Summary: &summary{Heroes: []string{"@a:x"}, Joined: &three, Invited: &three}, State: ev, StateAfter: ev, StateAfterU: ev, Timeline: tl,
 				Ephemeral: ev, AccountData: ev, Unread: &unreadCounts{1, 2}, UnreadThreads: map[string]*unreadCounts{"$r": {3, 4}}}, "!b:x": {}},
 			Invite: map[string]*strippedRoom{"!c:x": {*ev}}, Knock: map[string]*knockedRoom{"!d:x": {*ev}},
-			Leave: map[string]*leftRoom{"!e:x": {State: ev, StateAfter: ev, Timeline: &timeline{Events: []json.RawMessage{}}, AccountData: ev}, "!f:x": {}},
+			Leave: map[string]*leftRoom{"!e:x": {State: ev, StateAfter: ev, StateAfterU: ev, Timeline: &timeline{Events: []json.RawMessage{}}, AccountData: ev}, "!f:x": {}},
 		}}
 	for name, a := range map[string]*answer{"full": full, "empty": {}, "no rooms": {Rooms: &roomLists{}}, "no keys": {Fallback: []string{}}} {
 		want, err := json.Marshal(a)

@@ -123,7 +123,8 @@ func (g *gathering) joined(lists *roomLists, r storage.SyncRoom) error {
 		if err = g.heroMembers(b, r, out.Summary); err != nil {
 			return err
 		}
-		out.Timeline, out.State, out.StateAfter = b.timeline, b.state, b.stateAfter
+		out.Timeline, out.State = b.timeline, b.state
+		out.StateAfter, out.StateAfterU = g.stateAfter(b)
 		if b.empty() && !read && len(data)+len(ephemeral) == 0 && !fresh && !g.q.full {
 			return nil
 		}
@@ -181,7 +182,8 @@ func (g *gathering) left(lists *roomLists, r storage.SyncRoom) error {
 	if lists.Leave == nil {
 		lists.Leave = map[string]*leftRoom{}
 	}
-	out := &leftRoom{Timeline: b.timeline, State: b.state, StateAfter: b.stateAfter}
+	out := &leftRoom{Timeline: b.timeline, State: b.state}
+	out.StateAfter, out.StateAfterU = g.stateAfter(b)
 	if fresh {
 		data, err := g.roomAccountData(r, true)
 		if err != nil {

@@ -65,6 +65,14 @@ func (g *gathering) states(b *block, r storage.SyncRoom, fresh bool, start int64
 	return nil
 }
 
+// stateAfter goes out under the name that it was asked for: a client looks for no other.
+func (g *gathering) stateAfter(b *block) (stable, unstable *eventList) {
+	if g.q.stateAfterU {
+		return nil, b.stateAfter
+	}
+	return b.stateAfter, nil
+}
+
 func (g *gathering) lazy() bool { return g.q.filter.Room.State.LazyLoadMembers }
 
 // senders are the member events of who speaks in the timeline and is not among

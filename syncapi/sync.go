@@ -29,6 +29,7 @@ type request struct {
 	initial      bool
 	full         bool
 	stateAfter   bool
+	stateAfterU  bool // asked for by its name of before it was in the specification
 	timeout      time.Duration
 	filter       *filter.Sync
 }
@@ -133,7 +134,10 @@ func (a *API) parse(r *http.Request) (*request, error) {
 		return nil, err
 	}
 	q.full = v.Get("full_state") == "true"
-	q.stateAfter = v.Get("use_state_after") == "true" || v.Get("org.matrix.msc4222.use_state_after") == "true"
+	q.stateAfter = v.Get("use_state_after") == "true"
+	if !q.stateAfter && v.Get("org.matrix.msc4222.use_state_after") == "true" {
+		q.stateAfter, q.stateAfterU = true, true
+	}
 	if q.filter, err = a.filterOf(r.Context(), q.user, v.Get("filter")); err != nil {
 		return nil, err
 	}

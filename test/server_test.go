@@ -319,7 +319,9 @@ type syncAnswer struct {
 type syncRoom struct {
 	State      struct{ Events []event }
 	StateAfter struct{ Events []event } `json:"state_after"`
-	Timeline   struct {
+	// The same by the name of before it was in the specification.
+	StateAfterU struct{ Events []event } `json:"org.matrix.msc4222.state_after"`
+	Timeline    struct {
 		Events  []event
 		Limited bool
 		Prev    string `json:"prev_batch"`

@@ -135,6 +135,13 @@ func TestStateAfterTellsTheStateBehindTheTimeline(t *testing.T) {
 		_ = json.Unmarshal(got.StateAfter.Events[0].Content, &c)
 		s.is("the name", c.Name, "two")
 		s.is("state", len(got.State.Events), 0)
+		alice.sets(room, "m.room.name", "", map[string]string{"name": "three"}).ok(nil)
+		got = alice.syncs("org.matrix.msc4222.use_state_after", "true").Rooms.Join[room]
+		s.is("by the name it had before", len(got.StateAfterU.Events), 1)
+		s.is("and not by both", len(got.StateAfter.Events), 0)
+		alice.does("leave", room, nil).ok(nil)
+		left := alice.syncs("org.matrix.msc4222.use_state_after", "true").Rooms.Leave[room]
+		s.is("in a room that was left too", len(left.StateAfterU.Events), 1)
 	})
 }
 

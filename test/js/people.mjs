@@ -175,6 +175,9 @@ export class Person {
         const ev = await until(`${this.name} reads "${body}"`, () => {
             const e = this.event(room, id);
             return e && !e.isBeingDecrypted() && !e.isDecryptionFailure() && e.getContent().body === body ? e : null;
+        }).catch((never) => {
+            const e = this.event(room, id);
+            throw new Error(never.message + (e ? `, but ${e.decryptionFailureReason ?? e.getContent().body}` : ", it has not come"));
         });
         check(ev.isEncrypted(), `${this.name} decrypts "${body}"`);
         return ev;
