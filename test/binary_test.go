@@ -77,6 +77,10 @@ func run(t *testing.T, more ...string) *process {
 	return p
 }
 
+// shipped is the shipped binary as the stories know a server, for those that need its
+// speed: it has no race detector in it.
+func shipped(t *testing.T) *server { return &server{t: t, url: run(t).url()} }
+
 // start starts the binary and returns when it answers.
 func (p *process) start() {
 	p.t.Helper()

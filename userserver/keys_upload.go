@@ -33,6 +33,11 @@ func (s *Server) UploadKeys(ctx context.Context, sess Session, up KeyUpload) (ma
 	}
 	var counts map[string]int
 	err := s.db.Write(ctx, func(tx *storage.Tx) error {
+		// The device may have been logged out since it was asked: others would go on
+		// sending to the keys that it leaves behind.
+		if _, err := tx.Device(sess.User, sess.Device); err != nil {
+			return notFoundAs(err, matrixerr.UnknownToken(false))
+		}
 		if err := s.storeDeviceKeys(tx, sess, dev, up.DeviceKeys); err != nil {
 			return err
 		}

@@ -1,10 +1,13 @@
 package userserver_test
 
 import (
+	"encoding/json"
+	"errors"
 	"sync"
 	"testing"
 
 	"github.com/chancery-im/chancery/internal/matrixerr"
+	"github.com/chancery-im/chancery/storage"
 	"github.com/chancery-im/chancery/storage/storagetest"
 	"github.com/chancery-im/chancery/userserver"
 )
@@ -94,4 +97,26 @@ func TestHardening_A10_NoCacheKeepsASessionThatEnded(t *testing.T) {
 		all.Wait()
 		w.forgot(tok)
 	}
+}
+
+// TestADeviceThatLoggedOutLeavesNoKeys: the keys arrive after the request was let in and
+// before it is answered, while the same device logs out.
+func TestADeviceThatLoggedOutLeavesNoKeys(t *testing.T) {
+	each(t, func(w *town) {
+		alice := w.register("alice")
+		sess := w.knows(w.login(alice, userserver.LoginOptions{Device: "A"}).Access)
+		up := userserver.KeyUpload{DeviceKeys: json.RawMessage(`{"user_id":"` + alice + `","device_id":"A","algorithms":["x"],"keys":{"ed25519:A":"k"},"signatures":{}}`),
+			OneTimeKeys: map[string]json.RawMessage{"curve25519:B": json.RawMessage(`"k"`)}}
+		_, err := w.users.UploadKeys(ctx, sess, up)
+		w.must(err)
+		w.must(w.users.Logout(ctx, sess))
+		_, err = w.users.UploadKeys(ctx, sess, up)
+		w.refused(err, "M_UNKNOWN_TOKEN")
+		w.read(func(tx *storage.ReadTx) error {
+			if key, err := tx.DeviceKey(alice, "A"); !errors.Is(err, storage.ErrNotFound) {
+				w.Errorf("there are keys: %s %v", key, err)
+			}
+			return nil
+		})
+	})
 }
