@@ -60,6 +60,9 @@ func (a *API) routes() []route {
 		{"POST", "/_synapse/admin/v1/register", true, small, a.register},
 		{"GET", "/_chancery/admin/v1/users", false, 0, a.listUsers},
 		{"POST", "/_chancery/admin/v1/users", false, small, a.createUser},
+		{"GET", "/_chancery/admin/v1/users/{userID}/emails", false, 0, a.emails},
+		{"PUT", "/_chancery/admin/v1/users/{userID}/emails/{address}", false, small, a.addEmail},
+		{"DELETE", "/_chancery/admin/v1/users/{userID}/emails/{address}", false, 0, a.removeEmail},
 		{"POST", "/_chancery/admin/v1/registration_tokens", false, small, a.createToken},
 		{"GET", "/_chancery/admin/v1/health", false, 0, a.health},
 	}

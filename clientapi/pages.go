@@ -41,7 +41,7 @@ func (a *API) loginPage(*http.Request, caller) (any, error) { return static("log
 // GET /_matrix/static/client/{file}
 func (a *API) pageFile(r *http.Request, _ caller) (any, error) {
 	switch name := param(r, "file"); name {
-	case "login.js", "auth.js":
+	case "login.js", "auth.js", "unsubscribe.js":
 		return static(name, "text/javascript")
 	case "page.css":
 		return static(name, "text/css")

@@ -37,6 +37,8 @@ func (a *API) accountRoutes() []route {
 		{"PUT", "/pushrules/global/{kind}/{ruleID}/enabled", members, small, a.putPushRuleEnabled},
 		{"GET", "/pushrules/global/{kind}/{ruleID}/actions", members, none, a.getPushRuleActions},
 		{"PUT", "/pushrules/global/{kind}/{ruleID}/actions", members, small, a.putPushRuleActions},
+		{"GET", UnsubscribePath, anyone, none, a.unsubscribePage},
+		{"POST", UnsubscribePath, anyone, none, a.unsubscribe},
 		{"GET", "/notifications", members, none, a.notifications},
 		{"GET", "/pushers", members, none, a.pushers},
 		{"POST", "/pushers/set", members, small, a.setPusher},

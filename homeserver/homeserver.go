@@ -44,6 +44,8 @@ type Options struct {
 	Rand   io.Reader
 	Log    *logrus.Entry
 	Egress *egress.Dialer // what connects to anywhere; nil makes the configured one
+	// Idle is for a server that lives for one command: it sends no notifications.
+	Idle bool
 }
 
 // Homeserver is one server, built and ready to serve.
@@ -118,7 +120,7 @@ func (h *Homeserver) build(ctx context.Context, o Options, bell *notify.Bell) (e
 	httpjson.Register(sentinels()...)
 	count := &notify.Count{}
 	h.Users = userserver.New(userserver.Options{DB: h.DB, ServerName: cfg.ServerName, Clock: o.Clock, Rand: o.Rand, Log: o.Log,
-		MinPassword: cfg.Registration.MinPassword, BodyMentions: cfg.Push.BodyMentions, Gateway: h.Egress.Gateway,
+		MinPassword: cfg.Registration.MinPassword, BodyMentions: cfg.Push.BodyMentions, Gateway: h.Egress.Gateway, Mail: cfg.Mail.Host != "",
 		Bell: bell, Count: count, NoPresence: !cfg.Presence.Enabled})
 	if h.Keys, err = h.ownKeys(ctx, o.Rand); err != nil {
 		return err

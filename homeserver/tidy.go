@@ -38,8 +38,10 @@ func (h *Homeserver) tidy(ctx context.Context) error {
 	if err := h.Users.Tidy(ctx); err != nil {
 		return err
 	}
-	if err := h.push.Tidy(ctx); err != nil {
-		return err
+	if h.push != nil {
+		if err := h.push.Tidy(ctx); err != nil {
+			return err
+		}
 	}
 	before := h.clock().Add(-txnLife).UnixMilli()
 	for gone := int64(tidyRows); gone == tidyRows; {

@@ -66,9 +66,13 @@ func newLines() lines {
 // add notes that a pusher has n more notifications to send, and reports whether there
 // are too many.
 func (ls *lines) add(r *ref, n int, now time.Time) (full bool) {
-	l := ls.line(r, now)
+	due := now
+	if r.mail {
+		due = now.Add(mailDelay)
+	}
+	l := ls.line(r, due)
 	l.queued += n
-	if l.failures == 0 && l.index >= 0 && l.due.After(now) {
+	if !r.mail && l.failures == 0 && l.index >= 0 && l.due.After(now) {
 		l.due = now // it waited to tell a number
 		heap.Fix(&ls.heap, l.index)
 	}
@@ -154,6 +158,9 @@ func (ls *lines) gateway(host string) *gateway {
 // take is what a gateway may be sent now.
 func (ls *lines) take(host string, g *gateway) (out []job) {
 	most := PerHost
+	if host == mailHost {
+		most = perMail
+	}
 	if g.down {
 		most = whenDown
 	}
@@ -179,6 +186,7 @@ type result struct {
 	done  int           // notifications that are dealt with
 	more  bool          // there is more to send
 	asked bool          // the gateway answered
+	until time.Time     // when it is to be looked at again, if that was too early
 	shown int64         // the number of unread that was sent; -1: none
 }
 
@@ -203,6 +211,8 @@ func (ls *lines) settle(j job, r result, now time.Time, backoff func(failures in
 	case r.err != nil:
 		l.failures++
 		l.due = now.Add(max(backoff(l.failures), r.after))
+	case !r.until.IsZero():
+		l.failures, l.due = 0, r.until
 	case r.more || l.fresh:
 		l.failures, l.due = 0, now
 	default:

@@ -14,7 +14,8 @@ type ref struct {
 	id      int64
 	user    string
 	host    string // of the gateway
-	noBadge bool   // its app counts for itself (MSC4076)
+	mail    bool   // it sends mail
+	noBadge bool   // nobody shows the number of unread, or the app counts for itself (MSC4076)
 }
 
 // refs are all pushers that send.
@@ -25,10 +26,17 @@ type refs struct {
 
 func newRefs() refs { return refs{byID: map[int64]*ref{}, byUser: map[string][]*ref{}} }
 
-const httpKind = "http"
+// Kinds of pushers.
+const (
+	httpKind  = "http"
+	emailKind = "email"
+)
 
 func (r *refs) add(p storage.PusherRef) {
-	if p.Kind != httpKind {
+	if p.Kind == emailKind {
+		one := &ref{id: p.ID, user: p.User, host: mailHost, mail: true, noBadge: true}
+		r.byID[p.ID] = one
+		r.byUser[p.User] = append(r.byUser[p.User], one)
 		return
 	}
 	data := gjson.ParseBytes(p.Data)

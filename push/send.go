@@ -38,7 +38,11 @@ func (w *Worker) dispatch() time.Duration {
 // send makes one attempt for a pusher.
 func (w *Worker) send(j job) {
 	defer w.running.Done()
-	r, err := w.attempt(j.ref)
+	attempt := w.attempt
+	if j.ref.mail {
+		attempt = w.attemptMail
+	}
+	r, err := attempt(j.ref)
 	if err != nil && w.ctx.Err() == nil {
 		w.o.Log.WithError(err).WithField("user", j.ref.user).Error("a notification was not sent")
 	}
@@ -51,9 +55,9 @@ func (w *Worker) send(j job) {
 	if changed && w.ctx.Err() == nil {
 		log := w.o.Log.WithField("gateway", j.host)
 		if r.down {
-			log.WithError(r.err).Warn("a push gateway does not work; it is tried again")
+			log.WithError(r.err).Warn("notifications cannot be sent there; it is tried again")
 		} else {
-			log.Info("a push gateway works again")
+			log.Info("notifications can be sent there again")
 		}
 	}
 	w.wake()
@@ -215,6 +219,11 @@ func (w *Worker) count(tx *storage.ReadTx, ref *ref, next *work) (err error) {
 
 // Tidy removes what is too old to be sent.
 func (w *Worker) Tidy(ctx context.Context) error {
-	before := w.o.Clock().Add(-maxAge).UnixMilli()
-	return w.o.DB.Write(ctx, func(tx *storage.Tx) error { return tx.PrunePushes(before) })
+	now := w.o.Clock()
+	return w.o.DB.Write(ctx, func(tx *storage.Tx) error {
+		if err := tx.PrunePushes(now.Add(-maxAge).UnixMilli(), now.Add(-mailAge).UnixMilli()); err != nil {
+			return err
+		}
+		return tx.PruneMail(now.Add(-mailAge).UnixMilli())
+	})
 }

@@ -1,7 +1,7 @@
-// Package push sends notifications to push gateways ("Push Gateway API"). It goes
-// through new events in the order of the stream, writes down for each pusher what it
-// has to send, and sends it: one notification of a pusher at a time, many pushers at
-// once. It owns the queue of what is still to be sent, and its cursor.
+// Package push sends notifications to push gateways ("Push Gateway API"), and by mail.
+// It goes through new events in the order of the stream, writes down for each pusher
+// what it has to send, and sends it: one notification of a pusher at a time, many
+// pushers at once. It owns the queue of what is still to be sent, and its cursor.
 //
 // It decides neither what notifies whom, which is in the rows that roomserver wrote,
 // nor where may be sent, which is egress's.
@@ -53,7 +53,8 @@ type Options struct {
 	Client, Plain *http.Client
 	// Off: gateways are not told of anything, and what happens meanwhile is not made
 	// up for.
-	Off bool
+	Off  bool
+	Mail *Mail // nil: no mails are sent
 }
 
 // Worker pushes. It is made by Start.
@@ -148,10 +149,15 @@ func (w *Worker) load(ctx context.Context) error {
 
 // reachable leaves out the pushers that nothing may be sent to.
 func (w *Worker) reachable(list []storage.PusherRef) []storage.PusherRef {
-	if w.o.Off {
-		return nil
-	}
-	return list
+	return slices.DeleteFunc(list, func(p storage.PusherRef) bool {
+		switch p.Kind {
+		case httpKind:
+			return w.o.Off
+		case emailKind:
+			return w.o.Mail == nil
+		}
+		return true
+	})
 }
 
 const cursorName = "push"

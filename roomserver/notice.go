@@ -24,8 +24,8 @@ type Notice struct {
 	// RoomName is what the user calls the room, RoomAlias its canonical alias, and
 	// SenderName the sender's name in it.
 	RoomName, RoomAlias, SenderName string
-	// Direct: nobody else is in the room.
-	Direct bool
+	// Encrypted: the room is.
+	Encrypted bool
 }
 
 // Notice is what is left to be told of an event to a user. It is nil when there is
@@ -59,7 +59,7 @@ func (s *Server) Notice(ctx context.Context, tx *storage.ReadTx, user string, ro
 	if err != nil || !o.Notify {
 		return nil, err
 	}
-	n := &Notice{Event: st.Event, RoomID: row.ID, Outcome: o, Direct: row.Joined+row.Invited <= 2}
+	n := &Notice{Event: st.Event, RoomID: row.ID, Outcome: o}
 	if invited {
 		return n, n.fromInvite(tx, user, room)
 	}
@@ -248,8 +248,12 @@ func (s *Server) nameNotice(ctx context.Context, tx *storage.ReadTx, user string
 		}
 		*f.to = textOf(e.ev, f.path)
 	}
+	e, err := v.lookup(ctx, statetrie.Root(row.StateRoot), "m.room.encryption", "")
+	if err != nil {
+		return err
+	}
+	n.Encrypted = e.ev != nil
 	if n.RoomName == "" && n.RoomAlias == "" {
-		var err error
 		if n.RoomName, err = v.namedAfterMembers(ctx, row, user); err != nil {
 			return err
 		}

@@ -19,7 +19,7 @@ func (tx *Tx) Deactivate(user string, erase bool) error {
 		`DELETE FROM sessions WHERE user_id = $1`, `DELETE FROM login_tokens WHERE user_id = $1`,
 		`DELETE FROM openid_tokens WHERE user_id = $1`, `DELETE FROM uia WHERE user_id = $1`,
 		`DELETE FROM external_ids WHERE user_id = $1`, `DELETE FROM profiles WHERE user_id = $1`,
-		`DELETE FROM profile_updates WHERE user_id = $1`, `DELETE FROM presence WHERE user_id = $1`, `DELETE FROM account_data WHERE user_id = $1`,
+		`DELETE FROM threepids WHERE user_id = $1`, `DELETE FROM profile_updates WHERE user_id = $1`, `DELETE FROM presence WHERE user_id = $1`, `DELETE FROM account_data WHERE user_id = $1`,
 		`DELETE FROM push_rules WHERE user_id = $1`, `DELETE FROM filters WHERE user_id = $1`,
 		`DELETE FROM cross_signing WHERE user_id = $1`, `DELETE FROM key_signatures WHERE user_id = $1`,
 		`DELETE FROM backup_keys WHERE user_id = $1`, `DELETE FROM backup_versions WHERE user_id = $1`,

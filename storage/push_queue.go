@@ -130,10 +130,11 @@ func (tx *Tx) TrimPushes(pusher int64, keep int) error {
 	return err
 }
 
-// PrunePushes removes what was queued before a time, in ms, and what belongs to
-// pushers that are gone.
-func (tx *Tx) PrunePushes(before int64) error {
-	_, err := tx.exec(`DELETE FROM push_queue WHERE queued < $1 OR pusher_id NOT IN (SELECT pusher_id FROM pushers)`, before)
+// PrunePushes removes what was queued before a time, in ms, with another for mails, and
+// what belongs to pushers that are gone.
+func (tx *Tx) PrunePushes(before, mailsBefore int64) error {
+	_, err := tx.exec(`DELETE FROM push_queue WHERE queued < $2 OR pusher_id NOT IN (SELECT pusher_id FROM pushers)
+		OR queued < $1 AND pusher_id NOT IN (SELECT pusher_id FROM pushers WHERE kind = 'email')`, before, mailsBefore)
 	return err
 }
 

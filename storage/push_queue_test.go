@@ -56,11 +56,11 @@ func TestTheQueueOfAPusher(t *testing.T) {
 			if err := tx.PutPusher(storage.Pusher{ID: 1, User: "@a:x", Data: []byte("{}")}); err != nil {
 				return err
 			}
-			return tx.PrunePushes(0)
+			return tx.PrunePushes(0, 0)
 		})
 		is("of a pusher that is gone", left(2), "")
 		is("of one that is there", left(1), "3 5 1 6 ")
-		write(func(tx *storage.Tx) error { return tx.PrunePushes(tx.Now() + 1) })
+		write(func(tx *storage.Tx) error { return tx.PrunePushes(tx.Now()+1, 0) })
 		is("of before", left(1), "")
 	})
 }

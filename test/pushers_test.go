@@ -81,6 +81,7 @@ func TestPushersAreSetReadAndRemoved(t *testing.T) {
 		s.is("a disabled one", two.Enabled, false)
 		anna.call("POST", "/pushers/set", map[string]any{"kind": nil, "app_id": "com.example.app", "pushkey": "one"}).ok(nil)
 		anna.call("POST", "/pushers/set", map[string]any{"kind": nil, "app_id": "com.example.app", "pushkey": "none"}).ok(nil)
+		anna.call("POST", "/pushers/set", map[string]any{"kind": nil, "app_id": "com.example.app", "pushkey": "a\x00b"}).ok(nil)
 		s.is("what is left", anna.keys(), "two")
 	})
 }

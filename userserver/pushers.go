@@ -45,10 +45,13 @@ func (s *Server) Pushers(ctx context.Context, user string) (list []storage.Pushe
 // SetPusher makes a pusher or changes it. Without keepOthers the pushers of other
 // users with its app and key go: the device has changed hands.
 func (s *Server) SetPusher(ctx context.Context, p storage.Pusher, keepOthers bool) error {
-	if err := s.checkPusher(p); err != nil {
+	if p.Kind == PusherEmail {
+		p.Key = strings.ToLower(p.Key)
+	}
+	err := s.checkPusher(p)
+	if err != nil {
 		return err
 	}
-	var err error
 	if p.ID, err = s.db.NextIDs(ctx, "pusher", 1); err != nil {
 		return err
 	}
@@ -63,6 +66,11 @@ func (s *Server) SetPusher(ctx context.Context, p storage.Pusher, keepOthers boo
 		// The session may have ended since it was asked.
 		if _, err := tx.Device(p.User, p.Device); err != nil {
 			return notFoundAs(err, errNoDevice)
+		}
+		if p.Kind == PusherEmail {
+			if err := s.checkMail(&tx.ReadTx, p); err != nil {
+				return err
+			}
 		}
 		if !keepOthers {
 			if err := tx.DeleteOthersPushers(p.User, p.AppID, p.Key); err != nil {
@@ -84,6 +92,9 @@ func hasPusher(list []storage.Pusher, p storage.Pusher) bool {
 
 // DeletePusher removes a user's pusher. One that is not there is no error: it is gone.
 func (s *Server) DeletePusher(ctx context.Context, user, appID, key string) error {
+	if strings.ContainsRune(appID+key, 0) {
+		return nil // none can be called so
+	}
 	return s.write(ctx, func(tx *storage.Tx) error { return tx.DeletePusher(user, appID, key) })
 }
 
@@ -102,10 +113,17 @@ func (s *Server) checkPusher(p storage.Pusher) error {
 			return matrixerr.InvalidParam("A name of the pusher is too long, or not usable")
 		}
 	}
-	if p.Kind != PusherHTTP {
-		return matrixerr.InvalidParam("There is no such kind of pusher here")
+	switch {
+	case p.Kind == PusherHTTP:
+		return s.checkGateway(p)
+	case p.Kind != PusherEmail:
+		return matrixerr.InvalidParam("There is no such kind of pusher")
+	case p.AppID != emailApp:
+		return matrixerr.InvalidParam("app_id of a pusher that sends mail is " + emailApp)
+	case !s.mail:
+		return matrixerr.Forbidden("This server sends no mail")
 	}
-	return s.checkGateway(p)
+	return nil
 }
 
 // checkGateway looks at the URL that notifications are to be sent to.

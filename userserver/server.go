@@ -59,6 +59,8 @@ type Options struct {
 	BodyMentions bool
 	// Gateway says whether notifications may be sent to a URL. nil: none may.
 	Gateway func(*url.URL) error
+	// Mail: there is a mail server.
+	Mail bool
 }
 
 // Server is the people core. It is safe for concurrent use.
@@ -75,6 +77,7 @@ type Server struct {
 
 	bodyMentions bool
 	gateway      func(*url.URL) error
+	mail         bool
 
 	hashing chan struct{} // bounds the memory that password hashing takes
 	cache   sessionCache
@@ -109,7 +112,7 @@ func New(o Options) *Server {
 	}
 	return &Server{db: o.DB, name: o.ServerName, clock: o.Clock, rand: &oneAtATime{r: o.Rand}, log: o.Log, life: o.TokenLife,
 		minPassword: o.MinPassword, exclusive: o.Exclusive, hashing: make(chan struct{}, hashesAtOnce),
-		bodyMentions: o.BodyMentions, gateway: o.Gateway,
+		bodyMentions: o.BodyMentions, gateway: o.Gateway, mail: o.Mail,
 		cache: newSessionCache(), seen: seenCache{last: map[deviceKey]sighting{}},
 		nonces: nonces{live: map[string]time.Time{}}, turns: turns{of: map[string]*turn{}},
 		bell: o.Bell, count: o.Count, presence: newPresences(o.NoPresence)}

@@ -35,7 +35,7 @@ func (p *program) admin(cfg *config.Config) (*admin, error) {
 	log := logrus.New()
 	log.SetOutput(p.err)
 	log.SetLevel(logrus.WarnLevel)
-	h, err := homeserver.New(context.Background(), cfg, homeserver.Options{Log: logrus.NewEntry(log)})
+	h, err := homeserver.New(context.Background(), cfg, homeserver.Options{Log: logrus.NewEntry(log), Idle: true})
 	if errors.Is(err, storage.ErrLocked) {
 		return nil, fmt.Errorf("another process uses the data in %s but does not answer on its socket; it may be starting or stopping", cfg.DataDir)
 	}

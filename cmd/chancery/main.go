@@ -30,6 +30,7 @@ func commands() []command {
 		{"serve", "", "run the server", serve},
 		{"user create", "NAME", "make an account", userCreate},
 		{"user list", "", "list accounts", userList},
+		{"user email", "NAME", "list, add or remove mail addresses of an account", userEmail},
 		{"token create", "", "make a registration token, for one person unless told otherwise", tokenCreate},
 		{"keys rotate", "", "make a new signing key; the old one stays published", keysRotate},
 		{"keys list", "", "list signing keys", keysList},
