@@ -45,6 +45,9 @@ type API struct {
 	hub   *hub
 	told  *told
 	marks *marks
+	deep  *deep
+	// filters are parsed once.
+	filters *filters
 	// handed are devices by the position up to which they may have been given to-device
 	// messages that are still there; 0: none.
 	handed *handed
@@ -59,7 +62,7 @@ type API struct {
 
 // New makes the door and begins to listen to the bell.
 func New(o Options) *API {
-	a := &API{db: o.DB, rooms: o.Rooms, users: o.Users, count: o.Count, clock: o.Clock, log: o.Log, hub: newHub(), told: newTold(), handed: newHanded(),
+	a := &API{db: o.DB, rooms: o.Rooms, users: o.Users, count: o.Count, clock: o.Clock, log: o.Log, hub: newHub(), told: newTold(), filters: newFilters(), deep: newDeep(), handed: newHanded(),
 		epoch: o.Clock().UnixMilli(), stop: make(chan struct{}),
 		ringer: newRinger(), ended: make(chan struct{})}
 	pos, err := o.DB.Position(context.Background())
@@ -82,6 +85,7 @@ func (a *API) Close() {
 		a.quiet()
 		close(a.stop)
 		<-a.ended
+		a.deep.close()
 	})
 }
 
@@ -101,14 +105,20 @@ func (a *API) authenticate(r *http.Request) (userserver.Session, error) {
 	return a.users.Authenticate(r.Context(), tok)
 }
 
-// still fails when the session of a waiting request has ended.
-func (a *API) still(r *http.Request) error {
+// still fails when the session of a waiting request has ended. Only a ring for the user
+// can be about that.
+func (a *API) still(r *http.Request, w *waiter) error {
+	if !w.own.Swap(false) {
+		return nil
+	}
 	tok, err := bearer.Token(r)
 	if err != nil {
 		return err
 	}
-	_, err = a.users.AuthenticateAnew(r.Context(), tok)
-	return err
+	return a.deep.run(r.Context(), func() error {
+		_, err := a.users.AuthenticateAnew(r.Context(), tok)
+		return err
+	})
 }
 
 func (a *API) timer(d time.Duration) *time.Timer { return time.NewTimer(d) }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http/httptest"
+	"runtime"
 	"testing"
 
 	"github.com/chancery-im/chancery/roomserver"
@@ -58,4 +60,91 @@ func bigAccount(b *testing.B, p storagetest.Place, n int) (*door, string) {
 		}
 	}
 	return d, token
+}
+
+// BenchmarkDelivery is one message to 100 members who long-poll, without HTTP: the time
+// of one delivery.
+func BenchmarkDelivery(b *testing.B) {
+	for name, place := range map[string]func(testing.TB) storagetest.Place{"sqlite": storagetest.SQLite, "postgres": storagetest.Postgres} {
+		b.Run(name, func(b *testing.B) { deliver(b, place(b), 100) })
+	}
+}
+
+func deliver(b *testing.B, p storagetest.Place, members int) {
+	d, ctx := newDoor(b, p), context.Background()
+	owner, err := d.users.Register(ctx, userserver.NewAccount{Localpart: "owner"})
+	d.must(err)
+	room, _, err := d.rooms.CreateRoom(ctx, roomserver.CreateRequest{Creator: owner, Preset: "public_chat"})
+	d.must(err)
+	got := make(chan struct{}, members)
+	var tokens []string
+	for i := range members {
+		user, err := d.users.Register(ctx, userserver.NewAccount{Localpart: fmt.Sprint("member", i)})
+		d.must(err)
+		tok, err := d.users.Login(ctx, user, userserver.LoginOptions{})
+		d.must(err)
+		_, err = d.rooms.Join(ctx, user, room, roomserver.JoinOptions{})
+		d.must(err)
+		tokens = append(tokens, tok.Access)
+	}
+	for _, tok := range tokens {
+		go d.follows(tok, room, got)
+	}
+	send := func(n int) {
+		_, err := d.rooms.Send(ctx, roomserver.Draft{RoomID: room, Sender: owner, Type: "m.room.message",
+			Content: json.RawMessage(fmt.Sprintf(`{"msgtype":"m.text","body":"line %d"}`, n))})
+		d.must(err)
+		for range members {
+			<-got
+		}
+	}
+	for d.listening(room) < members {
+		runtime.Gosched()
+	}
+	send(-1)
+	b.ResetTimer()
+	for n := range b.N {
+		send(n)
+	}
+	b.StopTimer()
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*members), "ns/delivery")
+}
+
+// follows long-polls until the door closes, and tells of each message.
+func (d *door) follows(token, room string, got chan<- struct{}) {
+	since := ""
+	for {
+		r := httptest.NewRequest("GET", "/_matrix/client/v3/sync?timeout=60000&since="+since, nil)
+		r.Header.Set("Authorization", "Bearer "+token)
+		w := httptest.NewRecorder()
+		d.handler.ServeHTTP(w, r)
+		var out struct {
+			Next  string `json:"next_batch"`
+			Rooms struct {
+				Join map[string]struct {
+					Timeline struct{ Events []json.RawMessage }
+				}
+			}
+		}
+		if json.Unmarshal(w.Body.Bytes(), &out) != nil || w.Code != 200 {
+			return
+		}
+		if since != "" {
+			for range out.Rooms.Join[room].Timeline.Events {
+				got <- struct{}{}
+			}
+		}
+		if since = out.Next; d.api.closed() {
+			return
+		}
+	}
+}
+
+func (a *API) closed() bool {
+	select {
+	case <-a.stop:
+		return true
+	default:
+		return false
+	}
 }

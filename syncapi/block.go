@@ -15,6 +15,7 @@ const (
 	defaultTimeline = 10
 	maxTimeline     = 1000
 	scanBudget      = 4000
+	firstChunk      = 3
 )
 
 // block is the timeline of a room with the state that belongs to it.
@@ -80,12 +81,17 @@ func (g *gathering) timeline(b *block, r storage.SyncRoom, fresh bool) (int64, e
 	at := storage.Edge{Topo: math.MaxInt64, NID: math.MaxInt64}
 	var start int64
 	b.timeline = &timeline{}
-	for scanned := 0; ; {
+	chunk := limit + 1
+	if !fresh {
+		// Who waits for news gets a message or two at a time.
+		chunk = firstChunk
+	}
+	for scanned := 0; ; chunk *= 4 {
 		if scanned >= scanBudget {
 			b.limited = true
 			break
 		}
-		want := min(limit-len(b.events)+1, scanBudget-scanned)
+		want := min(limit-len(b.events)+1, scanBudget-scanned, chunk)
 		rows, err := g.tx.Timeline(r.Room.NID, at, nil, true, want, g.end(r))
 		if err != nil {
 			return 0, err

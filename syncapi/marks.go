@@ -20,6 +20,8 @@ type marks struct {
 	rooms, users, members map[string]int64
 	keys                  map[string]map[string]keyCounts // by user and device
 	keyed                 map[string]int64                // the last change of a user's, in numbers of changes
+	rung                  map[string]int64                // users by the number of the last ring for them
+	rings, rungFloor      int64                           // the last number; what is not in rung is not after rungFloor
 	keySeq, keyFloor      int64                           // the last number; what is not in keyed is not after keyFloor
 	lists                 map[string]*roomList
 	listed                int
@@ -61,24 +63,46 @@ func (m *marks) clear() {
 	m.rooms, m.users, m.members = map[string]int64{}, map[string]int64{}, map[string]int64{}
 	m.keys, m.keyed, m.keyFloor = map[string]map[string]keyCounts{}, map[string]int64{}, m.keySeq
 	m.lists, m.listed = map[string]*roomList{}, 0
+	m.rung, m.rungFloor = map[string]int64{}, m.rings
+}
+
+// number numbers the rings for anybody.
+func (m *marks) number() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.rings
+}
+
+// rungSince reports whether there may have been a ring for a user after one of a number.
+func (m *marks) rungSince(user string, number int64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.rung[user] > number || number < m.rungFloor
 }
 
 // ring runs on the committer's goroutine, before who waits is woken. What is not
 // stored rings without a position, and has marks of its own.
 func (m *marks) ring(r notify.Ring) {
-	if r.Pos == 0 {
+	if r.Pos == 0 && len(r.Users)+len(r.Keys) == 0 {
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.rooms)+len(m.users)+len(m.keyed) > maxMarks {
+	if len(m.rooms)+len(m.rung)+len(m.keyed) > maxMarks {
 		m.floor = max(m.floor, m.upto)
 		m.clear()
+	}
+	m.rings++
+	for _, u := range r.Users {
+		m.rung[u] = m.rings
 	}
 	for _, u := range r.Keys {
 		m.keySeq++
 		m.keyed[u] = m.keySeq
 		delete(m.keys, u)
+	}
+	if r.Pos == 0 {
+		return
 	}
 	for _, set := range []struct {
 		ids []string

@@ -41,24 +41,41 @@ func (q *request) reader() roomserver.Reader {
 // GET /_matrix/client/v3/sync: what is new since a token. With nothing new it
 // waits until there is, or until the timeout.
 func (a *API) serveSync(r *http.Request) (any, error) {
-	q, err := a.parse(r)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.delivered(r.Context(), q); err != nil {
-		return nil, err
-	}
-	end, err := a.users.BeginSync(q.session, r.URL.Query().Get("set_presence"))
+	rings := a.marks.number()
+	var q *request
+	end := func() {}
+	err := a.deep.run(r.Context(), func() (err error) {
+		if q, err = a.parse(r); err != nil {
+			return err
+		}
+		if err = a.delivered(r.Context(), q); err != nil {
+			return err
+		}
+		end, err = a.users.BeginSync(q.session, r.URL.Query().Get("set_presence"))
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	defer end()
 	w := a.hub.join(q.user, q.filter.Presence.MatchType("m.presence"))
 	defer a.hub.leave(w)
+	// The session may have ended before the waiter was there to be woken.
+	w.own.Store(a.marks.rungSince(q.user, rings))
+	return a.wait(r, q, w)
+}
+
+// wait gathers an answer, until there is something in it or the time is over.
+func (a *API) wait(r *http.Request, q *request, w *waiter) (any, error) {
 	deadline := a.timer(q.timeout)
 	defer deadline.Stop()
-	for waited := false; ; {
-		ans, rooms, err := a.gather(r.Context(), q)
+	for {
+		var ans *answer
+		var rooms []string
+		err := a.deep.run(r.Context(), func() (err error) {
+			ans, rooms, err = a.gather(r.Context(), q)
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -74,20 +91,13 @@ func (a *API) serveSync(r *http.Request) (any, error) {
 				continue
 			}
 		}
-		if !waited {
-			// The session may have ended before the waiter was there to be woken.
-			waited = true
-			if err := a.still(r); err != nil {
-				return nil, err
-			}
+		if err := a.still(r, w); err != nil {
+			return nil, err
 		}
 		select {
 		case <-w.wake:
-			// What woke us may be the end of the session.
-			if w.own.Swap(false) {
-				if err := a.still(r); err != nil {
-					return nil, err
-				}
+			if err := a.still(r, w); err != nil {
+				return nil, err
 			}
 		case <-deadline.C:
 			return ans, nil
