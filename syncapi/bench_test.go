@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/chancery-im/chancery/roomserver"
 	"github.com/chancery-im/chancery/storage/storagetest"
@@ -147,4 +150,59 @@ func (a *API) closed() bool {
 	default:
 		return false
 	}
+}
+
+// BenchmarkIdle is the memory of long-polls that wait, over plain HTTP on loopback. The
+// clients share the process; what they take is measured first, against a handler that
+// only waits.
+func BenchmarkIdle(b *testing.B) {
+	d, ctx := newDoor(b, storagetest.SQLite(b)), context.Background()
+	user, err := d.users.Register(ctx, userserver.NewAccount{Localpart: "idler"})
+	d.must(err)
+	tok, err := d.users.Login(ctx, user, userserver.LoginOptions{})
+	d.must(err)
+	since := d.syncs(tok.Access, "")
+	stop := make(chan struct{})
+	bare := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-stop:
+		case <-r.Context().Done():
+		}
+	})
+	const n = 2000
+	path := "/_matrix/client/v3/sync?timeout=300000&since=" + since
+	for name, h := range map[string]http.Handler{"a handler that only waits": bare, "sync": d.handler} {
+		heap, stacks := hold(b, h, n, path, tok.Access)
+		b.Logf("%s: %.1f KiB of heap and %.1f of stacks each, client included", name, heap, stacks)
+	}
+	close(stop)
+}
+
+// hold opens n requests and tells the memory of each in KiB.
+func hold(b *testing.B, h http.Handler, n int, path, token string) (heap, stacks float64) {
+	web := httptest.NewServer(h)
+	defer web.Close()
+	defer web.CloseClientConnections()
+	var before, after runtime.MemStats
+	read := func(m *runtime.MemStats) {
+		for range 6 { // a stack shrinks by half each time
+			runtime.GC()
+		}
+		runtime.ReadMemStats(m)
+	}
+	read(&before)
+	var conns []net.Conn
+	for range n {
+		c, err := net.Dial("tcp", web.Listener.Addr().String())
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer c.Close()
+		fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n", path, token)
+		conns = append(conns, c)
+	}
+	time.Sleep(2 * time.Second)
+	read(&after)
+	runtime.KeepAlive(conns)
+	return float64(after.HeapInuse-before.HeapInuse) / 1024 / float64(n), float64(after.StackInuse-before.StackInuse) / 1024 / float64(n)
 }

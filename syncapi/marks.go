@@ -134,7 +134,8 @@ func (m *marks) since(user string, pos int64, typing []string) news {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	l := m.lists[user]
-	if l == nil || pos < m.floor || m.members[user] > l.pos {
+	// A membership that changed after the token is of a room that may not be in the list.
+	if l == nil || pos < m.floor || m.members[user] > min(pos, l.pos) {
 		return news{}
 	}
 	n := news{known: true, upto: max(m.upto, pos), own: m.users[user] > pos, all: l.ids, people: l.people}

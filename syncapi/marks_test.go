@@ -58,6 +58,13 @@ func TestMarksMissNothing(t *testing.T) {
 	if m.since("@u:x", pos, nil).known {
 		t.Error("the list of rooms is old")
 	}
+	m.list("@u:x", pos+1, 0, rooms)
+	if m.since("@u:x", pos, nil).known {
+		t.Error("the list has no room that was left after the token")
+	}
+	if !m.since("@u:x", pos+1, nil).known {
+		t.Error("nothing changed since")
+	}
 }
 
 // TestKeyCountsAreDroppedWhenKeysChange: also when they change while they are read.

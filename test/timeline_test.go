@@ -278,3 +278,23 @@ func TestHardening_A10_ALongPollEndsWithItsSession(t *testing.T) {
 		(<-done).refused(401, "M_UNKNOWN_TOKEN")
 	})
 }
+
+func TestAnOldTokenTellsOfInvitesAndDepartures(t *testing.T) {
+	each(t, func(s *server) {
+		alice, bob, room := pair(s)
+		bob.syncs()
+		old := bob.since
+		other := alice.creates(map[string]any{"preset": "private_chat"})
+		alice.does("invite", other, bob).ok(nil)
+		bob.does("leave", room, nil).ok(nil)
+		for range 2 {
+			bob.since = ""
+			bob.syncs() // another client of his begins anew
+			bob.syncs()
+			bob.since = old
+			got := bob.syncs()
+			s.is("invites", len(got.Rooms.Invite), 1)
+			s.is("departures", len(got.Rooms.Leave), 1)
+		}
+	})
+}
