@@ -244,3 +244,12 @@ func (b *batch) lookAgain(ctx context.Context, gen uint64) error {
 	clear(a.moved)
 	return nil
 }
+
+// IgnoredBy are the users whom a user does not want to hear. Do not change it.
+func (s *Server) IgnoredBy(tx *storage.ReadTx, user string) (map[string]bool, error) {
+	p, err := s.personOf(tx, user)
+	if err != nil || p == nil {
+		return nil, err
+	}
+	return p.ignores, nil
+}

@@ -183,6 +183,8 @@ func (db *DB) finish(batch []*Pending) {
 		all.Rules = append(all.Rules, p.ring.Rules...)
 		all.Members = append(all.Members, p.ring.Members...)
 		all.Keys = append(all.Keys, p.ring.Keys...)
+		all.Receipts = append(all.Receipts, p.ring.Receipts...)
+		all.Devices = append(all.Devices, p.ring.Devices...)
 		all.Pushers = append(all.Pushers, p.ring.Pushers...)
 		all.Pos = max(all.Pos, p.ring.Pos)
 	}

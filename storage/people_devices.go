@@ -91,6 +91,7 @@ func (tx *Tx) DeviceChanged(user string) error {
 		return err
 	}
 	tx.RingUser(user)
+	tx.ring.Devices = append(tx.ring.Devices, user)
 	rooms, err := tx.RoomsOf(user, []string{"join"}, false)
 	for _, r := range rooms {
 		tx.RingRoom(r.RoomID)

@@ -27,6 +27,7 @@ func (tx *Tx) PutReceipt(r ReceiptAt) (moved bool, err error) {
 		r.RoomNID, r.User, r.Type, r.Thread, r.EventID, r.TS, tx.NextPos())
 	if r.Type == "m.read" {
 		tx.RingRoom(r.RoomID)
+		tx.ring.Receipts = append(tx.ring.Receipts, r.RoomID)
 	} else {
 		tx.RingUser(r.User)
 	}

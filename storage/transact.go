@@ -142,6 +142,8 @@ func closures(tx *Tx, p *Pending) (err error) {
 	p.ring.Servers = append(p.ring.Servers, tx.ring.Servers...)
 	p.ring.Rules = append(p.ring.Rules, tx.ring.Rules...)
 	p.ring.Keys = append(p.ring.Keys, tx.ring.Keys...)
+	p.ring.Receipts = append(p.ring.Receipts, tx.ring.Receipts...)
+	p.ring.Devices = append(p.ring.Devices, tx.ring.Devices...)
 	p.ring.Pushers = append(p.ring.Pushers, tx.ring.Pushers...)
 	if tx.next > before {
 		p.ring.Pos = tx.next

@@ -19,6 +19,9 @@ type receiptMark struct {
 
 // readReceipts gathers what moved in the user's rooms since the token.
 func (g *gathering) readReceipts() error {
+	if g.news.known && !g.news.receipts {
+		return nil
+	}
 	since := g.q.since
 	if g.q.initial {
 		since = 0

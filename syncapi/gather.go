@@ -30,8 +30,10 @@ type gathering struct {
 	settings   map[string][]storage.Setting // by room
 	has        map[int64]bool               // member events that the client has had
 	carries    []int64                      // member events in the answer
-	keyNumber  int64                        // of the last change of keys when the answer was begun
-	counted    []storage.RoomRow            // joined rooms in the answer, whose unread are told
+	// sameMembers are rooms in which no membership changed since the token.
+	sameMembers map[int64]bool
+	keyNumber   int64             // of the last change of keys when the answer was begun
+	counted     []storage.RoomRow // joined rooms in the answer, whose unread are told
 }
 
 // gather reads everything new for the user, in one snapshot, and the rooms that

@@ -2,28 +2,17 @@ package syncapi
 
 import (
 	"encoding/json"
-	"errors"
 
 	"github.com/tidwall/gjson"
 
 	"github.com/chancery-im/chancery/roomserver"
-	"github.com/chancery-im/chancery/storage"
 )
 
 // ignoredUsers reads whom the user does not want to hear ("Ignoring Users",
 // client-server API).
 func (g *gathering) ignoredUsers() error {
-	raw, err := g.tx.AccountData(g.q.user, "", "m.ignored_user_list")
-	if errors.Is(err, storage.ErrNotFound) {
-		return nil
-	}
-	gjson.GetBytes(raw, "ignored_users").ForEach(func(user, _ gjson.Result) bool {
-		if g.ignored == nil {
-			g.ignored = map[string]bool{}
-		}
-		g.ignored[user.Str] = true
-		return true
-	})
+	ignored, err := g.a.rooms.IgnoredBy(g.tx, g.q.user)
+	g.ignored = ignored
 	return err
 }
 

@@ -18,6 +18,8 @@ type marks struct {
 	upto  int64 // what was committed up to here, and after floor, is
 	// rooms by id, and users by id with their memberships apart.
 	rooms, users, members map[string]int64
+	receipts              map[string]int64                // rooms, where a receipt moved
+	devices               int64                           // anybody's devices changed
 	keys                  map[string]map[string]keyCounts // by user and device
 	keyed                 map[string]int64                // the last change of a user's, in numbers of changes
 	rung                  map[string]int64                // users by the number of the last ring for them
@@ -61,6 +63,7 @@ func newMarks(pos int64) *marks {
 
 func (m *marks) clear() {
 	m.rooms, m.users, m.members = map[string]int64{}, map[string]int64{}, map[string]int64{}
+	m.receipts = map[string]int64{}
 	m.keys, m.keyed, m.keyFloor = map[string]map[string]keyCounts{}, map[string]int64{}, m.keySeq
 	m.lists, m.listed = map[string]*roomList{}, 0
 	m.rung, m.rungFloor = map[string]int64{}, m.rings
@@ -107,22 +110,27 @@ func (m *marks) ring(r notify.Ring) {
 	for _, set := range []struct {
 		ids []string
 		to  map[string]int64
-	}{{r.Rooms, m.rooms}, {r.Users, m.users}, {r.Members, m.members}} {
+	}{{r.Rooms, m.rooms}, {r.Users, m.users}, {r.Members, m.members}, {r.Receipts, m.receipts}} {
 		for _, id := range set.ids {
 			set.to[id] = r.Pos
 		}
+	}
+	if len(r.Devices) > 0 {
+		m.devices = r.Pos
 	}
 	m.upto = max(m.upto, r.Pos)
 }
 
 // news is what may have happened for a user since a token.
 type news struct {
-	known  bool // false: anything may have happened
-	upto   int64
-	own    bool // something of the user's own
-	rooms  []int64
-	all    []string // all rooms that the user is in
-	people int64    // members of all of them together, about
+	known bool // false: anything may have happened
+	upto  int64
+	own   bool // something of the user's own
+	// receipts: some moved in a room of the user; devices: somebody's changed.
+	receipts, devices bool
+	rooms             []int64
+	all               []string // all rooms that the user is in
+	people            int64    // members of all of them together, about
 }
 
 // nothing: neither the user nor a room of theirs was rung for.
@@ -138,10 +146,13 @@ func (m *marks) since(user string, pos int64, typing []string) news {
 	if l == nil || pos < m.floor || m.members[user] > min(pos, l.pos) {
 		return news{}
 	}
-	n := news{known: true, upto: max(m.upto, pos), own: m.users[user] > pos, all: l.ids, people: l.people}
+	n := news{known: true, upto: max(m.upto, pos), own: m.users[user] > pos, all: l.ids, people: l.people,
+		devices: m.devices > pos}
+	n.receipts = n.own // private ones ring for their user
 	for _, r := range l.rooms {
 		if m.rooms[r.id] > pos || len(typing) > 0 && slices.Contains(typing, r.id) {
 			n.rooms = append(n.rooms, r.nid)
+			n.receipts = n.receipts || m.receipts[r.id] > pos
 		}
 	}
 	return n

@@ -107,9 +107,12 @@ func (g *gathering) deviceLists() error {
 	if g.q.initial {
 		return nil
 	}
-	changed, err := g.tx.DeviceChangesFor(g.q.user, g.q.since, g.upto)
-	if err != nil {
-		return err
+	var changed []string
+	var err error
+	if !g.news.known || g.news.devices || g.news.own {
+		if changed, err = g.tx.DeviceChangesFor(g.q.user, g.q.since, g.upto); err != nil {
+			return err
+		}
 	}
 	g.met = map[string]bool{}
 	gone := map[string]bool{}
@@ -181,7 +184,9 @@ func (g *gathering) metAndLeft(met, gone map[string]bool) error {
 // memberMoves are changes of others' memberships in rooms of the user.
 func (g *gathering) memberMoves() ([]storage.MemberRow, error) {
 	if g.news.known {
-		return g.tx.MemberMovesIn(g.news.rooms, g.q.user, g.q.since, g.upto)
+		// Where the state was compared, it was seen whether members changed.
+		rooms := slices.DeleteFunc(slices.Clone(g.news.rooms), func(nid int64) bool { return g.sameMembers[nid] })
+		return g.tx.MemberMovesIn(rooms, g.q.user, g.q.since, g.upto)
 	}
 	return g.tx.MemberMoves(g.q.user, g.q.since, g.upto)
 }

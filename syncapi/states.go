@@ -35,6 +35,12 @@ func (g *gathering) states(b *block, r storage.SyncRoom, fresh bool, start int64
 	for _, d := range after {
 		b.members = b.members || d.Kind == "m.room.member"
 	}
+	if !b.members && !fresh && !g.q.full {
+		if g.sameMembers == nil {
+			g.sameMembers = map[int64]bool{}
+		}
+		g.sameMembers[r.Room.NID] = true
+	}
 	if g.q.stateAfter {
 		state := g.format(b, after, nil)
 		if g.lazy() {

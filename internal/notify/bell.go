@@ -15,8 +15,11 @@ type Ring struct {
 	Servers []string // servers that have something to be sent
 	Rules   []string // users whose push rules or ignored users changed
 	Members []string // local users whose membership of some room changed
-	Keys    []string // users with a device whose one-time or fallback keys changed
-	Pushers []string // users whose pushers changed
+	// Receipts are rooms of Rooms where a receipt moved, Devices users whose devices
+	// changed: what else happened there did not touch these.
+	Receipts, Devices []string
+	Keys              []string // users with a device whose one-time or fallback keys changed
+	Pushers           []string // users whose pushers changed
 	// Presence are users whose presence changed. Whom that concerns is the listener's
 	// to find out.
 	Presence []string
