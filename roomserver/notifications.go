@@ -73,7 +73,6 @@ type noticeRoom struct {
 	since int64 // when the user's stay began
 	marks marks
 	head  []storage.Notified
-	open  bool
 	done  bool
 }
 

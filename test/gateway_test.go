@@ -18,9 +18,8 @@ type gateway struct {
 	url   string
 	heard chan notification
 
-	mu       sync.Mutex
-	answers  []func(w http.ResponseWriter) // the next ones; none left: all is well
-	headless bool
+	mu      sync.Mutex
+	answers []func(w http.ResponseWriter) // the next ones; none left: all is well
 }
 
 type notification struct {
