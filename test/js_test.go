@@ -25,7 +25,7 @@ func plays(t *testing.T, script, url string, asked func(what string), args ...st
 	if _, err := os.Stat(filepath.Join("js", "node_modules", "matrix-js-sdk")); err != nil {
 		t.Skip("matrix-js-sdk is not installed: run npm ci in test/js")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, node, append([]string{script, url}, args...)...)
 	var errors bytes.Buffer
