@@ -15,26 +15,27 @@ const pushRulesType = "m.push_rules"
 // PushRules are all push rules of a user.
 func (s *Server) PushRules(ctx context.Context, user string) (pushrules.Ruleset, error) {
 	var changes pushrules.Changes
-	err := s.db.Read(ctx, func(tx *storage.ReadTx) error {
-		raw, _, err := tx.PushRules(user)
-		if err != nil {
-			return err
-		}
-		changes, err = pushrules.Parse(raw, s.bodyMentions)
+	err := s.db.Read(ctx, func(tx *storage.ReadTx) (err error) {
+		changes, err = s.changesOf(tx, user)
 		return err
 	})
 	return changes.Effective(user), err
+}
+
+// changesOf is what a user changed of the predefined rules.
+func (s *Server) changesOf(tx *storage.ReadTx, user string) (pushrules.Changes, error) {
+	raw, _, err := tx.PushRules(user)
+	if err != nil {
+		return pushrules.Changes{}, err
+	}
+	return pushrules.Parse(raw, s.bodyMentions)
 }
 
 // ChangePushRules changes a user's rules in one step; nothing is written when change
 // fails.
 func (s *Server) ChangePushRules(ctx context.Context, user string, change func(*pushrules.Changes) error) error {
 	return s.write(ctx, func(tx *storage.Tx) error {
-		raw, _, err := tx.PushRules(user)
-		if err != nil {
-			return err
-		}
-		c, err := pushrules.Parse(raw, s.bodyMentions)
+		c, err := s.changesOf(&tx.ReadTx, user)
 		if err != nil {
 			return err
 		}
@@ -47,7 +48,8 @@ func (s *Server) ChangePushRules(ctx context.Context, user string, change func(*
 				return err
 			}
 		}
-		if raw, err = json.Marshal(c); err != nil {
+		raw, err := json.Marshal(c)
+		if err != nil {
 			return err
 		}
 		return tx.PutPushRules(user, raw)
@@ -57,16 +59,13 @@ func (s *Server) ChangePushRules(ctx context.Context, user string, change func(*
 // CarryOver gives a room that replaces another what the user had set for the old one:
 // push rules and tags. It runs in the transaction of the user's join.
 func (s *Server) CarryOver(tx *storage.Tx, user, from, to string) error {
-	raw, _, err := tx.PushRules(user)
-	if err != nil {
-		return err
-	}
-	c, err := pushrules.Parse(raw, s.bodyMentions)
+	c, err := s.changesOf(&tx.ReadTx, user)
 	if err != nil {
 		return err
 	}
 	if c.CarryOver(from, to) {
-		if raw, err = json.Marshal(c); err != nil {
+		raw, err := json.Marshal(c)
+		if err != nil {
 			return err
 		}
 		if err := tx.PutPushRules(user, raw); err != nil {

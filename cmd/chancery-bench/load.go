@@ -32,7 +32,7 @@ func runLoad(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("load", flag.ExitOnError)
 	fs.StringVar(&r.binary, "binary", "./chancery", "the server's binary")
 	fs.StringVar(&r.db, "db", "sqlite", "sqlite or postgres")
-	fs.StringVar(&r.only, "only", "", "run only this scenario: send, rooms, joins, state, paging, sync, fanout, crowd, keys")
+	fs.StringVar(&r.only, "only", "", "run only this scenario: send, rooms, joins, state, paging, sync, fanout, idle, crowd, keys")
 	fs.IntVar(&r.messages, "messages", 20000, "messages in the scenarios with 64 senders")
 	fs.StringVar(&r.sizes, "sizes", "100,10000", "room sizes (state entries) of the state scenario")
 	fs.StringVar(&r.folder, "dir", "", "folder on the disk to measure (default: a temporary one)")
@@ -60,7 +60,7 @@ func (r *loadRun) run(ctx context.Context) error {
 		name string
 		run  func(context.Context) error
 	}{{"send", r.sends}, {"rooms", r.createRooms}, {"joins", r.joins}, {"state", r.states}, {"paging", r.paging},
-		{"sync", r.syncs}, {"fanout", r.fanout}, {"crowd", r.crowded}, {"keys", r.keys}}
+		{"sync", r.syncs}, {"fanout", r.fanout}, {"idle", r.idle}, {"crowd", r.crowded}, {"keys", r.keys}}
 	for _, s := range steps {
 		if r.only != "" && r.only != s.name {
 			continue

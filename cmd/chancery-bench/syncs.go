@@ -82,14 +82,14 @@ func (c *client) look(ctx context.Context, since string, wait time.Duration) (st
 	return out.Next, c.do(ctx, "GET", path, nil, &out)
 }
 
-// fanout: from one send to everybody who long-polls, and what an idle long-poll takes.
+// fanout: from one send to everybody who long-polls.
 func (r *loadRun) fanout(ctx context.Context) error {
 	for _, c := range []struct{ members, perSecond, seconds int }{{100, 20, 15}, {1000, 2, 15}} {
 		if err := r.fan(ctx, c.members, c.perSecond, c.seconds); err != nil {
 			return err
 		}
 	}
-	return r.idle(ctx, 4000)
+	return nil
 }
 
 func (r *loadRun) fan(ctx context.Context, members, perSecond, seconds int) error {
@@ -175,7 +175,8 @@ func (c *client) receives(ctx context.Context, since string, m *meter, got *atom
 }
 
 // idle: memory of long-polls that wait.
-func (r *loadRun) idle(ctx context.Context, n int) error {
+func (r *loadRun) idle(ctx context.Context) error {
+	const n = 4000
 	people, err := r.guests(ctx, n)
 	if err != nil {
 		return err
@@ -194,7 +195,7 @@ func (r *loadRun) idle(ctx context.Context, n int) error {
 	var wg sync.WaitGroup
 	for i, p := range people {
 		own := &client{base: p.base, token: p.token, http: newHTTP()}
-		wg.Go(func() { _, _ = own.look(poll, tokens[i], 3*time.Minute) })
+		wg.Go(func() { _, _ = own.look(poll, tokens[i], 5*time.Minute) })
 		if i%50 == 49 {
 			time.Sleep(20 * time.Millisecond)
 		}
@@ -209,11 +210,12 @@ func (r *loadRun) idle(ctx context.Context, n int) error {
 	return nil
 }
 
-// settled is a process's resident memory once it has stopped moving: the least of some
-// seconds.
+// settled is a process's resident memory once it has stopped moving: the least while it
+// is watched. The runtime collects by itself after two minutes at the latest, and gives
+// back little by little.
 func settled(pid int) int64 {
 	var seen []int64
-	for range 12 {
+	for range 180 {
 		time.Sleep(time.Second)
 		seen = append(seen, resident(pid))
 	}
