@@ -38,6 +38,9 @@ func (h *Homeserver) tidy(ctx context.Context) error {
 	if err := h.Users.Tidy(ctx); err != nil {
 		return err
 	}
+	if err := h.Rooms.Tidy(ctx); err != nil {
+		return err
+	}
 	if h.push != nil {
 		if err := h.push.Tidy(ctx); err != nil {
 			return err

@@ -1,10 +1,14 @@
 package test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
 	"testing"
+	"time"
+
+	"github.com/chancery-im/chancery/storage"
 )
 
 const threadsApart = `{"room":{"timeline":{"unread_thread_notifications":true}}}`
@@ -353,5 +357,37 @@ func TestARoomThatReplacesAnotherHasTheUsersSettingsOfTheOld(t *testing.T) {
 		carol.joins(out.New)
 		alice.says(out.New, "hello")
 		s.is("others have none", carol.unreadIn(out.New), "1/0")
+	})
+}
+
+func TestMentionsThatWereReadAreForgottenAfterAMonth(t *testing.T) {
+	each(t, func(s *server) {
+		alice, bob := s.registers("alice"), s.registers("bob")
+		rooms := make([]string, 4)
+		for i := range rooms {
+			rooms[i] = alice.creates(map[string]any{"preset": "public_chat"})
+			bob.joins(rooms[i])
+		}
+		call := func(i int) string {
+			return alice.sends(rooms[i], "m.room.message", message("you!", mention(bob.id)))
+		}
+		bob.receipt(rooms[0], "m.read", call(0), "")
+		call(1)
+		bob.says(rooms[1], "read by answering")
+		call(2) // never read
+		s.passes(31 * 24 * time.Hour)
+		bob.receipt(rooms[3], "m.read", call(3), "")
+		if err := s.h.Rooms.Tidy(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		err := s.h.DB.Read(context.Background(), func(tx *storage.ReadTx) error {
+			left, err := tx.RoomsWithNotes()
+			s.is("rooms with notes: what is unread, and what was read lately", len(left), 2)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.is("unread as ever", bob.unreadIn(rooms[2]), "1/1")
 	})
 }
