@@ -82,6 +82,9 @@ func (b *batch) accept(ctx context.Context, in incoming) (authrules.Judged, erro
 	if err := b.applyRedactions(ctx, in, nid); err != nil {
 		return judged, err
 	}
+	if b.wasPruned(nid) {
+		in.ev = in.ev.Redact() // its redaction was here first
+	}
 	if in.kind == KindNew {
 		return judged, b.advance(ctx, in, entry{nid, in.ev}, before)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"github.com/chancery-im/chancery/internal/event"
 	"github.com/chancery-im/chancery/internal/id"
@@ -85,7 +86,9 @@ func (b *batch) applyRedactions(ctx context.Context, in incoming, nid int64) err
 		case err != nil:
 			return err
 		case b.redactionHolds(ctx, in.ev, st.Event):
-			b.prune(st.NID, st.Event, nid)
+			if err := b.prune(ctx, st.NID, st.Event, nid); err != nil {
+				return err
+			}
 		}
 	}
 	if in.auth == nil {
@@ -98,8 +101,7 @@ func (b *batch) applyRedactions(ctx context.Context, in incoming, nid int64) err
 	})
 	for _, st := range waiting {
 		if b.redactionHolds(ctx, st.Event, in.ev) {
-			b.prune(nid, in.ev, st.NID)
-			break
+			return b.prune(ctx, nid, in.ev, st.NID)
 		}
 	}
 	return err
@@ -116,22 +118,25 @@ func (b *batch) redactionHolds(ctx context.Context, redaction, target *event.Eve
 	return pl != nil && pl.User(redaction.From()) >= pl.Redact()
 }
 
-func (b *batch) prune(nid int64, target *event.Event, by int64) {
+// prune empties an event, and what the room remembers of it: also when that is read
+// only now, because the database has it whole until the commit.
+func (b *batch) prune(ctx context.Context, nid int64, target *event.Event, by int64) error {
 	pruned := target.Redact()
 	b.set.Prune = append(b.set.Prune, storage.PruneRow{Event: nid, JSON: pruned.Bytes(), By: by})
 	b.fl.pruned = append(b.fl.pruned, nid)
 	key, isState := target.Key()
 	if !isState {
-		return
+		return nil
 	}
 	t := tuple(target.Kind(), key)
 	b.closedToGuests = b.closedToGuests || t == guestAccess && guestsMayJoin(target)
-	cur, ok := b.auth[t]
-	if !ok {
-		cur, ok = b.rm.auth[t]
-	}
-	if ok && cur.nid == nid {
+	cur, err := b.get(ctx, target.Kind(), key)
+	if err == nil && cur.nid == nid {
 		b.auth[t] = entry{nid, pruned}
 		b.levels = nil
 	}
+	return err
 }
+
+// wasPruned reports whether the batch empties the event.
+func (b *batch) wasPruned(nid int64) bool { return slices.Contains(b.fl.pruned, nid) }

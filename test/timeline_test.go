@@ -298,3 +298,23 @@ func TestAnOldTokenTellsOfInvitesAndDepartures(t *testing.T) {
 		}
 	})
 }
+
+func TestRedactedStateIsForgottenByWhoHadNotReadIt(t *testing.T) {
+	each(t, func(s *server) {
+		alice, _, room := pair(s)
+		var topic eventRef
+		alice.sets(room, "org.example.secret", "k", map[string]string{"secret": "x"}).ok(&topic)
+		s.restarts() // nothing of the room is in memory
+		alice.call("PUT", "/rooms/"+room+"/redact/"+topic.ID+"/r1", map[string]any{}).ok(nil)
+		for range 2 {
+			var content map[string]any
+			alice.call("GET", "/rooms/"+room+"/state/org.example.secret/k", nil).ok(&content)
+			s.is("the content", len(content), 0)
+		}
+		var same eventRef
+		alice.sets(room, "org.example.secret", "k", map[string]string{"secret": "x"}).ok(&same)
+		if same.ID == topic.ID {
+			t.Error("the room still holds what was redacted: setting it again changed nothing")
+		}
+	})
+}
