@@ -20,17 +20,17 @@ func scanNotified(s scanner) (n Notified, err error) {
 	return n, err
 }
 
-const notifiedColumns = `SELECT e.pos, e.event_nid, e.room_nid, e.push, e.thread_nid, e.sender, e.redacted_by FROM `
+const notifiedColumns = `SELECT e.pos, e.event_nid, e.room_nid, e.push, e.thread_nid, e.sender, e.redacted_by FROM events e `
 
 // NotifiedIn are the events of a room that notify everybody, between two positions,
 // both left out, the newest first; with highlights only those that highlight.
 func (tx *ReadTx) NotifiedIn(room, after, before int64, highlights bool, limit int) ([]Notified, error) {
-	which := `e.push > 0`
+	// Two texts: each has an index of its own.
+	text := notifiedColumns + `WHERE e.room_nid = $1 AND e.push > 0 AND e.pos > $2 AND e.pos < $3 ORDER BY e.pos DESC LIMIT $4`
 	if highlights {
-		which = `e.push = 2`
+		text = notifiedColumns + `WHERE e.room_nid = $1 AND e.push = 2 AND e.pos > $2 AND e.pos < $3 ORDER BY e.pos DESC LIMIT $4`
 	}
-	return collect(tx, notifiedColumns+`events e WHERE e.room_nid = $1 AND `+which+` AND e.pos > $2 AND e.pos < $3 ORDER BY e.pos DESC LIMIT $4`,
-		scanNotified, room, after, before, int64(limit))
+	return collect(tx, text, scanNotified, room, after, before, int64(limit))
 }
 
 // NotedFor are the events of a room on which a user has a note, with the note, between
@@ -42,7 +42,7 @@ func (tx *ReadTx) NotedFor(user string, before int64, limit int) ([]UserNote, er
 
 // NotifiedAt are single events of a room, by their numbers.
 func (tx *ReadTx) NotifiedAt(room int64, events []int64) ([]Notified, error) {
-	return collect(tx, notifiedColumns+`events e WHERE e.event_nid IN $1 AND e.room_nid = $2`, scanNotified, tx.in(events), room)
+	return collect(tx, notifiedColumns+`WHERE e.event_nid IN $1 AND e.room_nid = $2`, scanNotified, tx.in(events), room)
 }
 
 // StaySince is the position at which a local user's present stay in a room began.
