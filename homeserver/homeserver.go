@@ -19,6 +19,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/chancery-im/chancery/adminapi"
+	"github.com/chancery-im/chancery/appservice"
 	"github.com/chancery-im/chancery/clientapi"
 	"github.com/chancery-im/chancery/config"
 	"github.com/chancery-im/chancery/internal/egress"
@@ -117,10 +118,14 @@ func (h *Homeserver) build(ctx context.Context, o Options, bell *notify.Bell) (e
 			return err
 		}
 	}
+	services, err := appservice.Load(cfg.ServerName, cfg.AppServices.Files)
+	if err != nil {
+		return err
+	}
 	httpjson.Register(sentinels()...)
 	count := &notify.Count{}
 	h.Users = userserver.New(userserver.Options{DB: h.DB, ServerName: cfg.ServerName, Clock: o.Clock, Rand: o.Rand, Log: o.Log,
-		MinPassword: cfg.Registration.MinPassword, BodyMentions: cfg.Push.BodyMentions, Gateway: h.Egress.Gateway, Mail: cfg.Mail.Host != "",
+		MinPassword: cfg.Registration.MinPassword, Exclusive: services.Exclusive, BodyMentions: cfg.Push.BodyMentions, Gateway: h.Egress.Gateway, Mail: cfg.Mail.Host != "",
 		Bell: bell, Count: count, NoPresence: !cfg.Presence.Enabled})
 	if h.Keys, err = h.ownKeys(ctx, o.Rand); err != nil {
 		return err
@@ -132,7 +137,7 @@ func (h *Homeserver) build(ctx context.Context, o Options, bell *notify.Bell) (e
 		BodyMentions: cfg.Push.BodyMentions})
 	h.Users.SetRooms(h.Rooms)
 	h.sync = syncapi.New(syncapi.Options{DB: h.DB, Rooms: h.Rooms, Users: h.Users, Bell: bell, Count: count, Clock: o.Clock, Log: o.Log})
-	client := clientapi.New(clientapi.Options{Users: h.Users, Rooms: h.Rooms, Clock: o.Clock, Log: o.Log, Settings: clientSettings(cfg)})
+	client := clientapi.New(clientapi.Options{Users: h.Users, Rooms: h.Rooms, Clock: o.Clock, Log: o.Log, Settings: clientSettings(cfg), Services: services})
 	admin := adminapi.New(adminapi.Options{Users: h.Users, Clock: o.Clock, Log: o.Log, SharedSecret: cfg.Registration.SharedSecret.Reveal()})
 	h.hang(client, admin, id.RandomString(o.Rand, 3))
 	if err := h.Users.Resume(ctx); err != nil {
