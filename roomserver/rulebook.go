@@ -143,18 +143,6 @@ func (s *Server) personOf(tx *storage.ReadTx, user string) (*person, error) {
 	return s.rules.person(list[0], gen)
 }
 
-// RulesOf are a user's push rules, ready to be applied.
-func (s *Server) RulesOf(tx *storage.ReadTx, user string) (*pushrules.Compiled, error) {
-	p, err := s.personOf(tx, user)
-	if err != nil {
-		return nil, err
-	}
-	if p == nil {
-		return s.rules.usual(user), nil
-	}
-	return p.rules, nil
-}
-
 // audience are the joined local members of a room whose rules are unusual, as of a
 // generation of the rule book.
 type audience struct {

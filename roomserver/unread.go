@@ -1,8 +1,6 @@
 package roomserver
 
 import (
-	"context"
-
 	"github.com/chancery-im/chancery/internal/pushrules"
 	"github.com/chancery-im/chancery/storage"
 )
@@ -65,26 +63,6 @@ func (s *Server) UnreadIn(tx *storage.ReadTx, user string, rooms []storage.RoomR
 		}
 	}
 	return out, nil
-}
-
-// Unread are the counts of all rooms that a user is in: how many rooms have something
-// unread is what an app's badge shows.
-func (s *Server) Unread(ctx context.Context, user string) (map[string]*Unread, error) {
-	out := map[string]*Unread{}
-	err := s.db.Read(ctx, func(tx *storage.ReadTx) error {
-		rooms, err := tx.JoinedRooms(user)
-		if err != nil {
-			return err
-		}
-		counts, err := s.UnreadIn(tx, user, rooms)
-		for _, r := range rooms {
-			if u := counts[r.NID]; u != nil {
-				out[r.ID] = u
-			}
-		}
-		return err
-	})
-	return out, err
 }
 
 // counting is the count of one user's unread in one snapshot.

@@ -13,12 +13,7 @@ import (
 type Compiled struct {
 	rules []compiledRule
 	user  string
-	// names: some rule asks for the user's display name.
-	names bool
 }
-
-// UsesDisplayName reports whether a rule asks for the user's name in the room.
-func (c *Compiled) UsesDisplayName() bool { return c.names }
 
 // compiledRule is an enabled rule whose conditions can all be met.
 type compiledRule struct {
@@ -125,7 +120,6 @@ func (c *Compiled) condition(v gjson.Result) condition {
 			return contains{propertyOf(key), value}
 		}
 	case "contains_display_name":
-		c.names = true
 		return displayName{}
 	case "room_member_count":
 		return newMemberCount(v.Get("is").Str)
