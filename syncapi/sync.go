@@ -61,7 +61,9 @@ func (a *API) serveSync(r *http.Request) (any, error) {
 	w := a.hub.join(q.user, q.filter.Presence.MatchType("m.presence"))
 	defer a.hub.leave(w)
 	// The session may have ended before the waiter was there to be woken.
-	w.own.Store(a.marks.rungSince(q.user, rings))
+	if a.marks.rungSince(q.user, rings) {
+		w.own.Store(true)
+	}
 	return a.wait(r, q, w)
 }
 
